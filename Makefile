@@ -1,0 +1,49 @@
+# make help lists the targets. PYTHON chooses the interpreter: make demo PYTHON=python3.12
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# pip's one line a package while it downloads, and everything it says when something is wrong.
+SHOW_PROGRESS := sed -n -e 's/^ *Downloading \([^ ]*\) *\((.*)\).*/  \1 \2/p' -e 's/^ *Using cached \([^ ]*\).*/  \1/p'
+PIP_INSTALL := set -o pipefail; PYTHONUNBUFFERED=1 $(BIN)/python -m pip install \
+	--disable-pip-version-check --progress-bar off
+
+.PHONY: help demo test check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(VENV)/installed ## train a car, evaluate its model, write pictures and a video
+	@$(BIN)/deepracer demo
+
+test: $(VENV)/installed-dev ## run every test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## lint, format, types
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+
+bench: $(VENV)/installed-dev ## measure the figures of the README
+	@$(BIN)/python -m deepracer_sim.benchmark
+
+clean: ## remove the virtual environment, caches and build outputs; runs/ stays
+	rm -rf $(VENV) build dist install log *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/installed: requirements.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$$($(PYTHON) --version): the pinned packages need Python 3.11 or newer; name one: make PYTHON=python3.12"; \
+		exit 1; }
+	@echo "Making the virtual environment $(VENV); the first time this downloads PyTorch and takes minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) -r requirements.txt | $(SHOW_PROGRESS)
+	@$(PIP_INSTALL) --no-deps -e . | $(SHOW_PROGRESS)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	@echo "Installing what tests and checks need"
+	@$(PIP_INSTALL) -r requirements-dev.txt | $(SHOW_PROGRESS)
+	@touch $@

@@ -1,0 +1,1 @@
+"""Train, evaluate and race camera-driven DeepRacer cars on any machine."""

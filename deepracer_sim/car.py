@@ -1,0 +1,206 @@
+"""The car's motion: a single-track model whose axles grip up to a friction limit, then slide.
+
+Each axle may not move sideways; the impulse that keeps it from doing so is found for every substep and
+clamped to what friction can give (velocity-level time stepping with Coulomb friction: Stewart & Trinkle,
+"An implicit time-stepping scheme for rigid body dynamics with inelastic collisions and Coulomb friction",
+1996). The two-axle geometry is the dynamic single-track ("bicycle") model of Rajamani, "Vehicle Dynamics
+and Control", chapter 2. Below the limit the car therefore turns on its kinematic circle at any speed;
+above it the saturated axle slips, the circle widens and the sideways-pointing front wheels cost speed.
+
+All functions are pure and batched: every tensor has shape (N,) unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from deepracer_sim.settings import CarSettings, Randomisation
+
+WHEELBASE = 0.163974
+"""Distance between the axles, metres (front hinge at +0.082311, rear wheels at -0.081663 of base_link)."""
+FRONT_ARM, REAR_ARM = 0.082311, 0.081663
+"""Distance of each axle from base_link, metres."""
+WHEEL_POINTS = ((FRONT_ARM, 0.079601), (FRONT_ARM, -0.079601), (-REAR_ARM, 0.08105), (-REAR_ARM, -0.08105))
+"""Wheel centres in the car frame, metres: front left, front right, rear left, rear right."""
+REFERENCE_POINT = 0.14
+"""AWS measures x, y and progress this far ahead of base_link, metres."""
+MAX_STEERING_ANGLE = 0.523599
+"""The servo's end stop, radians (30 degrees)."""
+GYRATION_RADIUS_SQUARED = 0.0117
+"""Yaw inertia over mass, square metres: AWS's 5.0 kg chassis (0.05865 kg m^2) and its four 0.34 kg wheels."""
+GRAVITY = 9.81
+
+
+@dataclass(frozen=True)
+class CarMotion:
+    """Where the cars are and how they move.
+
+    Attributes:
+        x, y: base_link in the world, metres.
+        yaw: heading, radians, counter-clockwise, unwrapped.
+        forward_speed, lateral_speed: velocity of base_link in the car's frame, m/s, left positive.
+        yaw_rate: rad/s.
+        steering_angle: angle of the front wheels, radians, left positive.
+        front_impulse: sideways impulse of the front axle in the last substep over the car's mass, m/s.
+    """
+
+    x: Tensor
+    y: Tensor
+    yaw: Tensor
+    forward_speed: Tensor
+    lateral_speed: Tensor
+    yaw_rate: Tensor
+    steering_angle: Tensor
+    front_impulse: Tensor
+
+    @staticmethod
+    def at_rest(pose: Tensor) -> CarMotion:
+        """Return cars standing still at `pose` (N, 3): x, y in metres, yaw in radians."""
+        zero = torch.zeros_like(pose[:, 0])
+        return CarMotion(pose[:, 0], pose[:, 1], pose[:, 2], zero, zero, zero, zero, zero)
+
+    def where(self, mask: Tensor, other: CarMotion) -> CarMotion:
+        """Return `self` where `mask` (N,) is true and `other` elsewhere."""
+        names = [field.name for field in fields(self)]
+        return CarMotion(*(torch.where(mask, getattr(self, name), getattr(other, name)) for name in names))
+
+
+@dataclass(frozen=True)
+class CarParameters:
+    """What differs from car to car; see `settings.Randomisation` for the meaning and the units."""
+
+    steering_bias: Tensor
+    steering_lag: Tensor
+    speed_gain: Tensor
+    acceleration: Tensor
+    braking: Tensor
+    friction: Tensor
+    slip_angle: Tensor
+    grip_balance: Tensor
+
+    @staticmethod
+    def nominal(settings: CarSettings, num_cars: int, device: torch.device | str = "cpu") -> CarParameters:
+        """Return the parameters of `num_cars` cars as they left the factory."""
+
+        def full(value: float) -> Tensor:
+            return torch.full((num_cars,), value, device=device)
+
+        return CarParameters(
+            steering_bias=full(0.0),
+            steering_lag=full(settings.steering_lag),
+            speed_gain=full(1.0),
+            acceleration=full(settings.acceleration),
+            braking=full(settings.braking),
+            friction=full(settings.friction),
+            slip_angle=full(settings.slip_angle),
+            grip_balance=full(settings.grip_balance),
+        )
+
+    def randomised(self, ranges: Randomisation, generator: torch.Generator, mask: Tensor) -> CarParameters:
+        """Return new draws for the cars in `mask` (N,) and the old parameters for the others."""
+
+        def draw(limits: tuple[float, float], old: Tensor) -> Tensor:
+            low, high = limits
+            unit = torch.rand(mask.shape, generator=generator, device=mask.device)
+            return torch.where(mask, low + (high - low) * unit, old)
+
+        gain = draw(ranges.motor_gain, self.speed_gain) * draw(ranges.wheel_radius, torch.ones_like(self.friction))
+        return replace(
+            self,
+            steering_bias=draw(ranges.steering_bias, self.steering_bias),
+            steering_lag=draw(ranges.steering_lag, self.steering_lag),
+            speed_gain=torch.where(mask, gain, self.speed_gain),
+            acceleration=draw(ranges.acceleration, self.acceleration),
+            braking=draw(ranges.braking, self.braking),
+            friction=draw(ranges.friction, self.friction),
+            slip_angle=draw(ranges.slip_angle, self.slip_angle),
+            grip_balance=draw(ranges.grip_balance, self.grip_balance),
+        )
+
+
+def advance(motion: CarMotion, command: Tensor, car: CarParameters, duration: float) -> CarMotion:
+    """Move the cars by one substep.
+
+    Args:
+        motion: the cars before the substep.
+        command: (N, 2) wanted steering angle (radians) and speed (m/s).
+        car: the parameters of each car.
+        duration: length of the substep, seconds; 1/60 s or less keeps the sliding accurate.
+    """
+    wanted = (command[:, 0] + car.steering_bias).clamp(-MAX_STEERING_ANGLE, MAX_STEERING_ANGLE)
+    steering = motion.steering_angle + (wanted - motion.steering_angle) * -torch.expm1(-duration / car.steering_lag)
+    sine, cosine = torch.sin(steering), torch.cos(steering)
+
+    # The velocity stays as it is in the world while the car's frame turns under it.
+    turn = motion.yaw_rate * duration
+    along, across = torch.cos(turn), torch.sin(turn)
+    forward = along * motion.forward_speed + across * motion.lateral_speed
+    lateral = along * motion.lateral_speed - across * motion.forward_speed
+
+    # The motor holds the speed, against the drag of the steered front wheels too, as far as it can.
+    lost = command[:, 1] * car.speed_gain - forward + sine * motion.front_impulse
+    drive = torch.minimum(torch.maximum(lost, -car.braking * duration), car.acceleration * duration)
+
+    front, rear, drive = _axle_impulses(
+        forward + drive, lateral, motion.yaw_rate, sine, cosine, drive, car, duration
+    )
+    forward = forward + drive - sine * front
+    lateral = lateral + rear + cosine * front
+    torque = FRONT_ARM * cosine * front - REAR_ARM * rear
+    yaw_rate = motion.yaw_rate + torque / GYRATION_RADIUS_SQUARED
+
+    middle = motion.yaw + 0.5 * duration * yaw_rate
+    ahead, aside = torch.cos(middle), torch.sin(middle)
+    return CarMotion(
+        x=motion.x + duration * (forward * ahead - lateral * aside),
+        y=motion.y + duration * (forward * aside + lateral * ahead),
+        yaw=motion.yaw + duration * yaw_rate,
+        forward_speed=forward,
+        lateral_speed=lateral,
+        yaw_rate=yaw_rate,
+        steering_angle=steering,
+        front_impulse=front,
+    )
+
+
+def _axle_impulses(
+    forward: Tensor,
+    lateral: Tensor,
+    yaw_rate: Tensor,
+    sine: Tensor,
+    cosine: Tensor,
+    drive: Tensor,
+    car: CarParameters,
+    duration: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the impulses over the car's mass, m/s: sideways on the front and the rear axle, and the drive.
+
+    The sideways ones solve A J = -u, where u are the axles' sideways speeds. All are cut to the friction
+    circle of their axle, which a sliding wheel spends in the direction of its slip (four-wheel drive: each
+    axle has half of the drive). The tyre gives way in proportion to its slip angle, reaching the limit at
+    `slip_angle`: a compliance on the diagonal of A, taken implicitly, so that it vanishes at low speed and
+    cannot become unstable.
+    """
+    grip = 0.5 * GRAVITY * duration * car.friction
+    grip_front, grip_rear = grip * (1 + car.grip_balance), grip * (1 - car.grip_balance)
+    compliance = forward.abs() * car.slip_angle / grip
+
+    front_front = 1 + compliance + FRONT_ARM**2 / GYRATION_RADIUS_SQUARED * cosine * cosine
+    rear_rear = 1 + compliance + REAR_ARM**2 / GYRATION_RADIUS_SQUARED
+    front_rear = (1 - FRONT_ARM * REAR_ARM / GYRATION_RADIUS_SQUARED) * cosine
+    front_slip = sine * forward - cosine * (lateral + FRONT_ARM * yaw_rate)
+    rear_slip = REAR_ARM * yaw_rate - lateral
+
+    determinant = front_front * rear_rear - front_rear * front_rear
+    front = (front_slip * rear_rear - front_rear * rear_slip) / determinant
+    half = 0.5 * drive
+    front_share = (grip_front / torch.hypot(front, half)).clamp_max(1.0)
+    rear = (rear_slip - front_rear * front_share * front) / rear_rear
+    rear_share = (grip_rear / torch.hypot(rear, half)).clamp_max(1.0)
+    rear = rear * rear_share
+    front = (front_slip - front_rear * rear) / front_front
+    front_share = (grip_front / torch.hypot(front, half)).clamp_max(1.0)
+    return front * front_share, rear, half * (front_share + rear_share)

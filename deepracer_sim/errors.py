@@ -1,0 +1,25 @@
+"""The errors that callers of this package are meant to catch."""
+
+
+class DeepRacerError(Exception):
+    """Base of every error whose message is written for the user.
+
+    The command line prints the message alone, without a traceback. A message names the value
+    that was refused, the limit that it broke and the way out.
+    """
+
+
+class SettingError(DeepRacerError):
+    """A setting, name or argument that is unknown or out of its range."""
+
+
+class TrackError(DeepRacerError):
+    """A track that does not exist, cannot be read or is not a valid closed track."""
+
+
+class RewardError(DeepRacerError):
+    """A reward function that cannot be loaded, does not validate or fails while it runs."""
+
+
+class RunError(DeepRacerError):
+    """A run folder, checkpoint or exported model that is missing, damaged or does not fit."""

@@ -1,0 +1,52 @@
+"""The ROS 2 package deepracer_sim, which is also an ordinary Python package."""
+
+from glob import glob
+from itertools import groupby
+from os.path import dirname
+
+from setuptools import find_packages, setup
+
+NAME = "deepracer_sim"
+
+
+def shared(pattern):
+    """Data files under share/deepracer_sim, in the same folders as here."""
+    paths = sorted(glob(pattern, recursive=True), key=lambda path: (dirname(path), path))
+    return [(f"share/{NAME}/{folder}", list(files)) for folder, files in groupby(paths, dirname)]
+
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Train, evaluate and race camera-driven DeepRacer cars on any machine",
+    license="Apache-2.0",
+    packages=find_packages(include=[NAME, f"{NAME}.*", "deepracer_inference", "deepracer_inference.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        *shared("worlds/*.yaml"),
+        *shared("examples/**/*.py"),
+    ],
+    # colcon does not look at this: on the car, deepracer_inference alone runs on Python 3.8.
+    python_requires=">=3.10",
+    install_requires=[
+        "gymnasium>=1.0",
+        "imageio-ffmpeg>=0.5",
+        "matplotlib>=3.5",
+        "numpy>=1.24",
+        "onnx>=1.16",
+        "onnxruntime>=1.18",
+        "opencv-python-headless>=4.5",
+        "pydantic>=2.0",
+        "pyyaml>=6.0",
+        "tensorboard>=2.14",
+        "torch>=2.4",
+        "tyro>=0.9",
+    ],
+    extras_require={
+        "dev": ["mypy", "pytest", "ruff", "stable-baselines3>=2.4"],
+        "test": ["pytest"],  # tells colcon test to run pytest
+    },
+    entry_points={"console_scripts": ["deepracer = deepracer_sim.cli:main"]},
+    zip_safe=False,
+)
