@@ -188,11 +188,11 @@ class Camera:
         rows = range(self._sky_rows, settings.height)
         # Neighbouring rows with the same number of taps are averaged together: (taps, rows).
         self._blocks = [(count, len(list(group))) for count, group in groupby(int(taps[row]) for row in rows)]
-        offsets = [
-            centers[row] + (tap + 0.5) / taps[row] - 0.5 for row in rows for tap in range(taps[row])
-        ]
+        offsets = [centers[row] + (tap + 0.5) / taps[row] - 0.5 for row in rows for tap in range(taps[row])]
         self._row_offsets = torch.tensor(offsets, dtype=torch.float32, device=self.device)
-        self._row_taps = torch.tensor([taps[row] for row in rows for _ in range(taps[row])], device=self.device)
+        self._row_taps = torch.tensor(
+            [taps[row] for row in rows for _ in range(taps[row])], device=self.device
+        )
         columns = torch.arange(settings.width, dtype=torch.float32, device=self.device)
         self._columns = columns + 0.5 - settings.width / 2
 

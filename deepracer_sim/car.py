@@ -107,7 +107,9 @@ class CarParameters:
             unit = torch.rand(mask.shape, generator=generator, device=mask.device)
             return torch.where(mask, low + (high - low) * unit, old)
 
-        gain = draw(ranges.motor_gain, self.speed_gain) * draw(ranges.wheel_radius, torch.ones_like(self.friction))
+        gain = draw(ranges.motor_gain, self.speed_gain) * draw(
+            ranges.wheel_radius, torch.ones_like(self.friction)
+        )
         return replace(
             self,
             steering_bias=draw(ranges.steering_bias, self.steering_bias),
@@ -131,7 +133,9 @@ def advance(motion: CarMotion, command: Tensor, car: CarParameters, duration: fl
         duration: length of the substep, seconds; 1/60 s or less keeps the sliding accurate.
     """
     wanted = (command[:, 0] + car.steering_bias).clamp(-MAX_STEERING_ANGLE, MAX_STEERING_ANGLE)
-    steering = motion.steering_angle + (wanted - motion.steering_angle) * -torch.expm1(-duration / car.steering_lag)
+    steering = motion.steering_angle + (wanted - motion.steering_angle) * -torch.expm1(
+        -duration / car.steering_lag
+    )
     sine, cosine = torch.sin(steering), torch.cos(steering)
 
     # The velocity stays as it is in the world while the car's frame turns under it.

@@ -101,6 +101,11 @@ class EmbeddedWorld:
         motion = self._motion
         return self._renderer.render(motion.x, motion.y, motion.yaw, self._frame * NOISE_STRIDE)
 
+    def seed(self, seed: int) -> None:
+        """Restart the world's random draws, those of the pixel noise too."""
+        self._generator.manual_seed(seed)
+        self._frame = 0
+
     def close(self) -> None:
         """Nothing to let go of."""
 

@@ -97,6 +97,7 @@ class Trace:
         action: index that was chosen.
         travelled: metres along the centre line since the start, resets not counted as motion.
         alive: the run was still going on.
+        fault: the `Status` of the fault that ended a stint with this step, 0 elsewhere.
         images: (T, H, W, C) uint8 seen by the first car before each step, if asked for.
     """
 
@@ -107,6 +108,7 @@ class Trace:
     action: NDArray[np.int64]
     travelled: NDArray[np.float32]
     alive: NDArray[np.bool_]
+    fault: NDArray[np.int64]
     images: NDArray[np.uint8] | None = None
 
 
@@ -216,13 +218,13 @@ class _Drive:
             self._run(car, travelled[alive[:, car], car], status[alive[:, car], car], lengths[car], reset_penalty)
             for car in range(self.env.num_cars)
         )
-        return Evaluation(runs, Trace(x, y, yaw, speed, action, travelled, alive, images))
+        return Evaluation(runs, Trace(x, y, yaw, speed, action, travelled, alive, status, images))
 
     def _run(
         self, car: int, travelled: NDArray[np.float32], status: NDArray[np.int64], length: float, penalty: float
     ) -> CarRun:
         faults = np.flatnonzero(status)
-        crossings = [_crossing_time(travelled, number * length) for number in range(1, self.laps + 1)]
+        crossings = [crossing_time(travelled, number * length) for number in range(1, self.laps + 1)]
         finished = [time for time in crossings if time is not None]
         laps, last = [], 0.0
         for time in finished:
@@ -247,15 +249,20 @@ class _Drive:
         )
 
 
-def _crossing_time(travelled: NDArray[np.float32], goal: float) -> float | None:
-    """Return when a car first reached `goal`, seconds, between two steps by linear interpolation."""
+def crossing_time(travelled: NDArray[np.float32], goal: float) -> float | None:
+    """Return when a car first reached `goal` metres, seconds, between two steps by linear interpolation.
+
+    Args:
+        travelled: (T,) metres after each step.
+        goal: metres from the start; None is returned if it was not reached.
+    """
     reached = np.flatnonzero(travelled >= goal)
     if not len(reached):
         return None
     after = int(reached[0])
     before = float(travelled[after - 1]) if after else 0.0
     share = (goal - before) / max(float(travelled[after]) - before, 1e-9)
-    return (after + share) * STEP_TIME
+    return float(after + share) * STEP_TIME
 
 
 def place_evenly(env: RacingEnv, starts: int = 8) -> None:

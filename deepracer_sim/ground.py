@@ -102,7 +102,9 @@ def _extent(track: Track, multiple: int) -> tuple[tuple[float, float], tuple[int
     return (float(low[0]), float(low[1])), (int(count[1]), int(count[0]))
 
 
-def _labels(track: Track, origin: tuple[float, float], shape: tuple[int, int], seed: int) -> NDArray[np.uint8]:
+def _labels(
+    track: Track, origin: tuple[float, float], shape: tuple[int, int], seed: int
+) -> NDArray[np.uint8]:
     """Draw the material of every sub-texel, SUPERSAMPLING times finer than the texture."""
     rows, columns = shape[0] * SUPERSAMPLING, shape[1] * SUPERSAMPLING
     scale = SUPERSAMPLING / RESOLUTION

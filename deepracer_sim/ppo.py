@@ -40,12 +40,15 @@ class PPO:
         self.network = network
         self.settings = settings
         device = next(network.parameters()).device
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr, eps=1e-5, fused=device.type == "cpu")
+        self.optimizer = torch.optim.Adam(
+            network.parameters(), lr=settings.lr, eps=1e-5, fused=device.type == "cpu"
+        )
         self.generator = torch.Generator(device).manual_seed(seed)
 
-    def set_progress(self, share: float) -> None:
-        """Set the learning rate for a training that is done to `share` (0 to 1)."""
-        rate = self.settings.lr * max(self.settings.final_lr_share, 1 - share)
+    def set_progress(self, samples: int) -> None:
+        """Set the learning rate for a training that has seen so many samples."""
+        settings = self.settings
+        rate = settings.lr * max(settings.final_lr_share, 1 - samples / settings.lr_decay_samples)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
@@ -68,7 +71,9 @@ class PPO:
                 )
         return UpdateReport(*torch.stack(reports).mean(0).unbind())
 
-    def _step(self, images: Tensor, actions: Tensor, old: Tensor, advantages: Tensor, targets: Tensor) -> Tensor:
+    def _step(
+        self, images: Tensor, actions: Tensor, old: Tensor, advantages: Tensor, targets: Tensor
+    ) -> Tensor:
         """Take one gradient step; return what `UpdateReport` averages, (5,)."""
         settings = self.settings
         logits, values = self.network(images)

@@ -134,6 +134,9 @@ class RacingEnv:
         """Start a new episode for the cars in `mask` (N,), all by default, where the settings say."""
         if mask is None:
             mask = torch.ones(self.num_cars, dtype=torch.bool, device=self.device)
+        # A look at the mask saves most of the resets; on a GPU it would cost more than the reset itself.
+        if self.device.type == "cpu" and not bool(mask.any()):
+            return
         settings, count = self.settings, self.num_cars
         draws = torch.rand(4, count, generator=self._generator, device=self.device)
         number = self.episode.number + 1
@@ -251,16 +254,29 @@ class RacingEnv:
             sim_time=episode.steps * STEP_TIME,
         )
 
+    def seed(self, seed: int) -> None:
+        """Restart the random draws of the starts and of the world."""
+        self._generator.manual_seed(seed)
+        self.world.seed(seed)
+
     def snapshot(self) -> dict[str, Any]:
-        """Return what changes from step to step, above the world."""
-        episode = {field.name: getattr(self.episode, field.name) for field in fields(Episode)}
-        return {"episode": episode, "position": self._position, "generator": self._generator.get_state()}
+        """Return what changes from step to step, the world's part included (None if it has none)."""
+        return {
+            "episode": {field.name: getattr(self.episode, field.name) for field in fields(Episode)},
+            "position": self._position,
+            "generator": self._generator.get_state(),
+            "world": self.world.snapshot(),
+        }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
-        """Go back to a `snapshot`."""
+        """Go back to a `snapshot`; a world that could not give its part starts new episodes."""
+        self._generator.set_state(snapshot["generator"])
+        if snapshot["world"] is None:
+            self.reset()
+            return
+        self.world.restore(snapshot["world"])
         self.episode = Episode(**snapshot["episode"])
         self._position = snapshot["position"]
-        self._generator.set_state(snapshot["generator"])
 
 
 def _reference_point(car: CarState) -> Tensor:

@@ -1,4 +1,4 @@
-"""A run on disk: a folder of plain files, written so that a crash or a full disk never spoils what was good."""
+"""A run on disk: a folder of plain files that a crash or a full disk cannot spoil."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from deepracer_sim.errors import RunError, SettingError
+from deepracer_sim.errors import RunError
 from deepracer_sim.settings import TrainSettings
 
 CONFIG, METRICS, LOG = "config.json", "metrics.csv", "training.log"
@@ -50,12 +50,14 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                raise RunError(f"{path} is not empty: choose another folder, or go on in it with --resume {path}")
+                raise RunError(
+                    f"{path} is not empty: choose another folder, or go on in it with --resume {path}"
+                )
             (path / CHECKPOINTS).mkdir()
         except OSError as error:
             raise RunError(f"cannot create the run folder {path}: {error.strerror}") from error
         run = cls(path, settings)
-        run.write(CONFIG, (json.dumps(settings.model_dump(mode="json"), indent=2) + "\n").encode())
+        run.change_settings(settings)
         return run
 
     @classmethod
@@ -71,8 +73,13 @@ class RunFolder:
             return cls(path, TrainSettings(**values))
         except FileNotFoundError as error:
             raise RunError(f"{path} is no run folder: it has no {CONFIG}") from error
-        except (OSError, ValueError, TypeError, SettingError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise RunError(f"{file} cannot be used: {error}") from error
+
+    def change_settings(self, settings: TrainSettings) -> None:
+        """Replace config.json."""
+        self.settings = settings
+        self.write(CONFIG, (json.dumps(settings.model_dump(mode="json"), indent=2) + "\n").encode())
 
     def write(self, name: str, content: bytes) -> Path:
         """Write a file under a temporary name, then rename it.
@@ -89,9 +96,12 @@ class RunFolder:
             write(temporary)
             os.replace(temporary, target)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            temporary.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            raise RunError(f"cannot write {target}: {reason}; free some space or fix the rights, then --resume") from error
+            raise RunError(
+                f"cannot write {target}: {reason}; free some space or fix the rights, then --resume"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
         return target
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
@@ -105,7 +115,9 @@ class RunFolder:
                     writer.writeheader()
                 writer.writerow({name: _shortened(value) for name, value in row.items()})
         except OSError as error:
-            raise RunError(f"cannot write {file}: {error.strerror}; free some space, then --resume") from error
+            raise RunError(
+                f"cannot write {file}: {error.strerror}; free some space, then --resume"
+            ) from error
 
     def metrics(self) -> list[dict[str, float]]:
         """Return the rows of metrics.csv; an empty cell is NaN, and a half-written last row is left out."""
@@ -135,13 +147,17 @@ class RunFolder:
         content = {"version": CHECKPOINT_VERSION, "iteration": iteration, **checkpoint}
         if is_best:
             self._replace(f"{CHECKPOINTS}/{BEST}", lambda temporary: torch.save(content, temporary))
-        self._replace(f"{CHECKPOINTS}/{_file_name(iteration)}", lambda temporary: torch.save(content, temporary))
+        self._replace(
+            f"{CHECKPOINTS}/{_file_name(iteration)}", lambda temporary: torch.save(content, temporary)
+        )
         for old in self.iterations()[:-KEPT_CHECKPOINTS]:
             (self.path / CHECKPOINTS / _file_name(old)).unlink(missing_ok=True)
 
     def iterations(self) -> list[int]:
         """Return the iterations whose checkpoints are kept, oldest first."""
-        names = (re.fullmatch(r"iteration_(\d+)\.pt", file.name) for file in (self.path / CHECKPOINTS).glob("*.pt"))
+        names = (
+            re.fullmatch(r"iteration_(\d+)\.pt", file.name) for file in (self.path / CHECKPOINTS).glob("*.pt")
+        )
         return sorted(int(match.group(1)) for match in names if match)
 
     def load_last(self) -> dict[str, Any]:
@@ -179,7 +195,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise RunError(f"{path}: no such checkpoint") from error
     except Exception as error:  # torch raises whatever the damaged bytes lead it to
-        raise RunError(f"{path} is damaged or no checkpoint of this program: {str(error).splitlines()[0]}") from error
+        raise RunError(
+            f"{path} is damaged or no checkpoint of this program: {str(error).splitlines()[0]}"
+        ) from error
     if not isinstance(content, dict) or content.get("version") != CHECKPOINT_VERSION:
         raise RunError(f"{path} is no checkpoint of this program (version {CHECKPOINT_VERSION})")
     return content

@@ -6,11 +6,9 @@ The command line, the JSON in a run folder and the ROS parameters are all made f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-from deepracer_sim.errors import SettingError
 
 
 def _ordered(value: Any) -> Any:
@@ -26,27 +24,25 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, no unknown names, one-line errors."""
+    """Base of all settings: frozen, no unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    def __init__(self, **values: Any) -> None:
-        """Check `values`; raise `SettingError` that names each refused one and its limit."""
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise SettingError("; ".join(_describe(item) for item in error.errors())) from error
-
-    def replaced(self, **values: Any) -> Any:
+    def replaced(self, **values: Any) -> Self:
         """Return a copy with `values` changed, checked like a new one."""
         return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **values})
+
+
+def describe(error: ValidationError) -> str:
+    """Return one line that names each refused setting, its value and its limit."""
+    return "; ".join(_describe(item) for item in error.errors())
 
 
 def _describe(item: Any) -> str:
     name = ".".join(str(part) for part in item["loc"])
     message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    if item["type"] == "missing":
-        return f"{name} is missing"
+    if item["type"] in ("missing", "extra_forbidden"):
+        return f"{name}: {'missing' if item['type'] == 'missing' else 'no such setting'}"
     return f"{name}={item['input']!r}: {message}" if name else message
 
 
@@ -71,8 +67,12 @@ class CarSettings(Settings):
     """The car as it left the factory."""
 
     friction: float = Field(1.2, gt=0, le=3, description="tyre friction coefficient")
-    slip_angle: float = Field(0.05, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians")
-    grip_balance: float = Field(0.04, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one")
+    slip_angle: float = Field(
+        0.05, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians"
+    )
+    grip_balance: float = Field(
+        0.04, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one"
+    )
     acceleration: float = Field(5.7, gt=0, le=50, description="strongest acceleration, m/s^2")
     braking: float = Field(3.8, gt=0, le=50, description="strongest braking, m/s^2")
     steering_lag: float = Field(0.047, gt=0, le=1, description="time constant of the steering servo, s")
@@ -108,11 +108,17 @@ class Randomisation(Settings):
 
     @model_validator(mode="after")
     def _positive(self) -> Randomisation:
-        floors = {"steering_lag": 0.005, "acceleration": 0.1, "braking": 0.1, "friction": 0.05, "slip_angle": 0.0}
+        floors = {
+            "steering_lag": 0.005,
+            "acceleration": 0.1,
+            "braking": 0.1,
+            "friction": 0.05,
+            "slip_angle": 0.0,
+        }
         for name, floor in floors.items():
             if getattr(self, name)[0] < floor:
                 raise ValueError(f"{name}={getattr(self, name)}: must start at {floor} or above")
-        if not (0 <= self.latency[0] and self.latency[1] <= 2):
+        if self.latency[0] < 0 or self.latency[1] > 2:
             raise ValueError(f"latency={self.latency}: must lie within 0 and 2 steps")
         return self
 
@@ -121,7 +127,8 @@ class EpisodeSettings(Settings):
     """Where episodes start and when they end."""
 
     start: Literal["random", "round_robin", "line"] = Field(
-        "random", description="anywhere, or on by 5 % of the lap each time as in the lab, or at the start line"
+        "random",
+        description="anywhere, or on by 5 % of the lap each time as in the lab, or at the start line",
     )
     direction: Literal["forward", "reversed", "alternate", "random"] = Field(
         "random", description="of driving, against the direction of the waypoints"
@@ -140,17 +147,27 @@ class PPOSettings(Settings):
     lr: float = Field(2e-3, ge=1e-8, le=1e-1, description="learning rate at the start")
     beta_entropy: float = Field(0.01, ge=0, le=1, description="weight of the policy's entropy")
     discount_factor: float = Field(0.95, ge=0, le=1, description="of a reward one step later")
-    loss_type: Literal["huber", "mean squared error"] = Field("mean squared error", description="of the critic")
-    exploration_type: Literal["categorical"] = Field("categorical", description="actions are drawn from the policy")
+    loss_type: Literal["huber", "mean squared error"] = Field(
+        "mean squared error", description="of the critic"
+    )
+    exploration_type: Literal["categorical"] = Field(
+        "categorical", description="actions are drawn from the policy"
+    )
     num_episodes_between_training: int | None = Field(
-        None, ge=1, le=1000, description="end a rollout after this many episodes instead of after rollout_steps"
+        None,
+        ge=1,
+        le=1000,
+        description="end a rollout after this many episodes instead of after rollout_steps",
     )
     rollout_steps: int = Field(32, ge=1, le=10_000, description="steps of each car a rollout")
     gae_lambda: float = Field(0.9, ge=0, le=1, description="trace of the advantage estimate")
     clip: float = Field(0.2, gt=0, lt=1, description="largest change of an action's probability ratio")
     value_weight: float = Field(0.5, ge=0, le=10, description="weight of the critic's loss")
     max_gradient_norm: float = Field(0.5, gt=0, description="longer gradients are cut to this")
-    final_lr_share: float = Field(0.1, gt=0, le=1, description="the learning rate never falls below this share")
+    lr_decay_samples: int = Field(
+        800_000, ge=1, description="samples over which the learning rate falls to 0"
+    )
+    final_lr_share: float = Field(0.1, gt=0, le=1, description="but never below this share of lr")
 
 
 class ActionSettings(Settings):
@@ -160,7 +177,9 @@ class ActionSettings(Settings):
     steering_granularity: int = Field(5, ge=3, le=15, description="steering angles, an odd number")
     max_speed: float = Field(2.0, ge=0.1, le=4, description="m/s")
     speed_granularity: int = Field(2, ge=1, le=10, description="speeds, evenly spaced up to max_speed")
-    file: Path | None = Field(None, description="AWS's JSON instead: a list of actions or a model_metadata.json")
+    file: Path | None = Field(
+        None, description="AWS's JSON instead: a list of actions or a model_metadata.json"
+    )
 
 
 class StopSettings(Settings):
@@ -169,6 +188,7 @@ class StopSettings(Settings):
     minutes: float | None = Field(10.0, gt=0, description="wall time")
     iterations: int | None = Field(None, ge=1, description="rollouts, each with its update")
     target: bool = Field(True, description="stop when every lap of the evaluation was clean")
+    target_evaluations: int = Field(1, ge=1, le=100, description="so many evaluations in a row")
 
 
 class EvaluationSettings(Settings):
@@ -190,7 +210,9 @@ class TrainSettings(Settings):
     threads: int = Field(2, ge=1, le=64, description="CPU threads of the learning")
     num_cars: int = Field(64, ge=1, le=65536, description="cars that collect experience side by side")
     network: Literal["FAST", "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"] = Field("FAST", description="architecture")
-    reward: Path | None = Field(None, description="file with reward_function(params); the default reward if absent")
+    reward: Path | None = Field(
+        None, description="file with reward_function(params); the default reward if absent"
+    )
     actions: ActionSettings = ActionSettings()
     camera: CameraSettings = CameraSettings()
     car: CarSettings = CarSettings()
@@ -199,3 +221,65 @@ class TrainSettings(Settings):
     ppo: PPOSettings = PPOSettings()
     stop: StopSettings = StopSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+
+class EvaluateSettings(Settings):
+    """How a model is evaluated."""
+
+    track: str = Field("reinvent_2018", description="name or file")
+    laps: int = Field(5, ge=1, le=1000, description="laps to drive")
+    cars: int = Field(
+        1, ge=1, le=4096, description="1 starts at the line; more spread over track and directions"
+    )
+    reversed: bool = Field(False, description="drive against the waypoints")
+    randomised: bool = Field(False, description="draw car and pictures from the ranges of the training")
+    latency: float = Field(
+        0.0, ge=0, le=1.5, description="delay from picture to wheels, in steps, if not randomised"
+    )
+    max_resets: int = Field(
+        20, ge=0, description="how often a car is put back on the road; 0: the first fault ends it"
+    )
+    reset_penalty: float = Field(5.0, ge=0, description="seconds that a reset costs")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of everything random")
+    video: bool = Field(True, description="write a video of the first car")
+
+
+def fast_profile() -> TrainSettings:
+    """Return the defaults: what reaches clean laps soonest on two CPU cores."""
+    return TrainSettings()
+
+
+def aws_profile() -> TrainSettings:
+    """Return AWS's defaults: its network and picture, hyperparameters, episode rules, and no randomisation.
+
+    AWS's trainer has gamma 0.999, lambda 0.95, a constant learning rate and no limit on the gradient. An
+    episode has no length limit there; ours is the 10,000 samples at which a rollout is cut.
+    """
+    return TrainSettings(
+        num_cars=4,
+        network="DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
+        camera=CameraSettings(width=160, height=120),
+        randomisation=Randomisation(enabled=False),
+        episode=EpisodeSettings(
+            start="round_robin", direction="forward", start_offset=0, start_heading=0, max_steps=10_000
+        ),
+        ppo=PPOSettings(
+            batch_size=64,
+            num_epochs=10,
+            lr=3e-4,
+            final_lr_share=1,
+            beta_entropy=0.01,
+            discount_factor=0.999,
+            loss_type="huber",
+            num_episodes_between_training=20,
+            gae_lambda=0.95,
+            value_weight=0.5,
+            max_gradient_norm=1e9,
+        ),
+        stop=StopSettings(minutes=60, target=False),
+        evaluation=EvaluationSettings(every=1, laps=1, starts=5, randomised=False),
+    )
+
+
+PROFILES = {"fast": fast_profile, "aws": aws_profile}
+"""Named sets of defaults for `deepracer train --profile`."""

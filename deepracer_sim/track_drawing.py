@@ -74,8 +74,8 @@ class Drawing(BaseModel):
                 raise ValueError(f"point {number} is {point}: must be within {FARTHEST} m of the origin")
             if math.dist(point, following) < CLOSEST_POINTS:
                 raise ValueError(
-                    f"point {number} and the one after it are {math.dist(point, following):.3f} m apart: must be "
-                    f"at least {CLOSEST_POINTS} m; the first point is not repeated at the end"
+                    f"point {number} and the one after it are {math.dist(point, following):.3f} m apart: "
+                    f"must be at least {CLOSEST_POINTS} m; the first point is not repeated at the end"
                 )
         return points
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sysconfig
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile
@@ -18,9 +19,8 @@ from deepracer_sim.track import Track
 from deepracer_sim.track_drawing import FARTHEST, NARROWEST, read_drawing
 from deepracer_sim.track_shape import Line
 
-DUPLICATE_DISTANCE = 1e-6  # metres; the published files repeat points exactly
-FEWEST_WAYPOINTS = 8
-MOST_WAYPOINTS = 3000  # the checks compare every segment with every other
+DUPLICATE_DISTANCE = 1e-4  # metres; what float32 can tell apart at the largest distance allowed
+FEWEST_WAYPOINTS, MOST_WAYPOINTS = 8, 3000  # the checks compare every segment with every other one
 OPEN_GAP_FACTOR = 3.0  # the closing step may be this many times as long as the longest other one
 
 
@@ -36,7 +36,7 @@ class TrackRow(NamedTuple):
 
 
 def worlds_folder() -> Path:
-    """Find the folder of the built-in tracks: beside the package in a checkout, else under the install prefix.
+    """Find the folder of the built-in tracks: in a checkout beside the package, else where pip puts it.
 
     Raises:
         TrackError: there is none.
@@ -50,8 +50,8 @@ def worlds_folder() -> Path:
         if any(folder.glob("*.yaml")):
             return folder
     raise TrackError(
-        f"no built-in tracks: neither {package.parent / 'worlds'} nor share/deepracer_sim/worlds in a folder above "
-        "it holds any .yaml file: install the package again"
+        f"no built-in tracks: neither {package.parent / 'worlds'} nor share/deepracer_sim/worlds in a folder "
+        "above it holds any .yaml file: install the package again"
     )
 
 
@@ -147,8 +147,8 @@ def track_from_rows(name: str, rows: NDArray[np.generic]) -> Track:
     widths = np.linalg.norm(outer - inner, axis=1)
     if widths.min() < NARROWEST:
         raise TrackError(
-            f"track {name!r}: the borders are {widths.min():.3f} m apart at ({center[widths.argmin(), 0]:.2f}, "
-            f"{center[widths.argmin(), 1]:.2f}): must be at least {NARROWEST} m"
+            f"track {name!r}: the borders are {widths.min():.3f} m apart at waypoint {widths.argmin()}: "
+            f"must be at least {NARROWEST} m"
         )
     reach = 2.0 * float(np.median(widths))
     inner, outer = track_shape.untangled(inner, reach), track_shape.untangled(outer, reach)
@@ -176,7 +176,8 @@ def save_track(track: Track, path: str | os.PathLike[str]) -> None:
             np.save(file, np.concatenate((rows, rows[:1])), allow_pickle=False)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise TrackError(f"track file {path} cannot be written: {error}") from error
 
 
@@ -217,14 +218,17 @@ def _distinct_rows(name: str, rows: NDArray[np.generic]) -> NDArray[np.float64]:
         raise TrackError(
             f"track {name!r}: row {row}, column {column} is {lines[row, column]}: must be finite"
         )
-    # A row is compared with the one before, the first with the last: so a repeated first row goes as well.
-    steps = np.linalg.norm(lines[:, :2] - np.roll(lines[:, :2], 1, axis=0), axis=1)
-    if len(lines) and steps[0] <= DUPLICATE_DISTANCE:
-        lines, steps = lines[:-1], np.append(np.inf, steps[1:-1])
-    lines = lines[steps > DUPLICATE_DISTANCE]
-    if len(lines) < FEWEST_WAYPOINTS:
+    if lines.size and np.abs(lines).max() > FARTHEST:
         raise TrackError(
-            f"track {name!r}: {len(lines)} distinct waypoints: must be at least {FEWEST_WAYPOINTS}"
+            f"track {name!r}: {np.abs(lines).max():g} m: must be within {FARTHEST} m of the origin"
+        )
+    steps = np.linalg.norm(np.diff(lines[:, :2], axis=0), axis=1)
+    lines = lines[np.append(True, steps > DUPLICATE_DISTANCE)] if len(lines) else lines
+    if len(lines) > 1 and np.linalg.norm(lines[-1, :2] - lines[0, :2]) <= DUPLICATE_DISTANCE:
+        lines = lines[:-1]
+    if not FEWEST_WAYPOINTS <= len(lines) <= MOST_WAYPOINTS:
+        raise TrackError(
+            f"track {name!r}: {len(lines)} distinct waypoints: must be {FEWEST_WAYPOINTS} to {MOST_WAYPOINTS}"
         )
     return lines
 
@@ -235,8 +239,8 @@ def _check_closed(name: str, center: Line) -> None:
     limit = OPEN_GAP_FACTOR * float(steps.max())
     if gap > limit:
         raise TrackError(
-            f"track {name!r}: the line is open, its ends are {gap:.2f} m apart: must be at most {limit:.2f} m, "
-            f"{OPEN_GAP_FACTOR:.0f} times the longest step between waypoints"
+            f"track {name!r}: the line is open, its ends are {gap:.2f} m apart: "
+            f"must be at most {limit:.2f} m, {OPEN_GAP_FACTOR:.0f} times the longest step between waypoints"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 ROAD, BORDER, CENTER, START = "#d9dde3", "#30363d", "#e8912d", "#c62828"
 NUMBERED_EVERY = 5  # waypoints; each number would hide the next otherwise
+PICTURE_WIDTH = 11.0  # inches
 ARROW_LENGTH = 0.6  # metres
 
 
@@ -36,7 +38,9 @@ def draw_track(track: Track, path: str | os.PathLike[str]) -> None:
         raise TrackError(f"track {track.name!r} is a stack of tracks: draw them one by one")
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise TrackError(f"picture {path}: the name must end in .png, .svg or .pdf")
-    figure = Figure(figsize=(11.0, 8.0), layout="constrained")
+    sizes = (track.outer.amax(dim=0) - track.outer.amin(dim=0)).tolist()
+    height = min(max(PICTURE_WIDTH * sizes[1] / sizes[0] + 1.0, 4.0), 2.0 * PICTURE_WIDTH)
+    figure = Figure(figsize=(PICTURE_WIDTH, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     paint_track(axes, track)
@@ -51,7 +55,8 @@ def draw_track(track: Track, path: str | os.PathLike[str]) -> None:
         figure.savefig(temporary, dpi=120)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise TrackError(f"picture {path} cannot be written: {error}") from error
 
 
@@ -83,12 +88,13 @@ def paint_track(axes: Axes, track: Track) -> None:
 
 
 def number_waypoints(axes: Axes, track: Track) -> None:
-    """Mark every waypoint of a single track and number every fifth, beside the road's inner border."""
+    """Mark every waypoint of a single track and number every fifth, between it and the inner border."""
     center, inner = track.center.double().cpu().numpy(), track.inner.double().cpu().numpy()
-    axes.scatter(*center.T, color=BORDER, s=5.0, zorder=2)
+    axes.scatter(center[:, 0], center[:, 1], s=5.0, color=BORDER, zorder=2)
+    label = {"boxstyle": "round,pad=0.15", "facecolor": ROAD, "edgecolor": "none"}
     for index in range(0, len(center), NUMBERED_EVERY):
-        place = center[index] + 0.55 * (inner[index] - center[index])
-        axes.text(*place, str(index), fontsize=7, color=BORDER, ha="center", va="center", zorder=3)
+        x, y = center[index] + 0.55 * (inner[index] - center[index])
+        axes.text(x, y, str(index), fontsize=7, color=BORDER, ha="center", va="center", bbox=label, zorder=4)
 
 
 def _closed(line: NDArray[np.float64]) -> NDArray[np.float64]:

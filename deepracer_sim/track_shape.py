@@ -142,17 +142,20 @@ def crossings(line: Line, other: Line | None = None) -> list[tuple[int, int, Lin
 
     Returns:
         For each crossing: the row at which the line's segment starts, that of the other's, and the point
-        `(2,)`. A line that merely touches does not cross.
+        `(2,)`. Neighbouring segments of one line do not cross.
     """
     second = line if other is None else other
     step, second_step = np.roll(line, -1, axis=0) - line, np.roll(second, -1, axis=0) - second
     apart = second[None] - line[:, None]
     cross = step[:, None, 0] * second_step[None, :, 1] - step[:, None, 1] * second_step[None, :, 0]
-    cross[cross == 0.0] = np.inf  # parallel or of zero length: no single point in common
+    # Parallel to rounding, or of zero length: no single point in common.
+    sizes = np.linalg.norm(step, axis=1)[:, None] * np.linalg.norm(second_step, axis=1)
+    cross[np.abs(cross) <= 1e-12 * sizes] = np.nan
     along = (apart[..., 0] * second_step[None, :, 1] - apart[..., 1] * second_step[None, :, 0]) / cross
     along_second = (apart[..., 0] * step[:, None, 1] - apart[..., 1] * step[:, None, 0]) / cross
-    tiny = 1e-9
-    meets = (along > tiny) & (along < 1.0 - tiny) & (along_second > tiny) & (along_second < 1.0 - tiny)
+    # A segment has its start but not its end, so that neighbours do not meet and a vertex counts once.
+    low, high = -1e-9, 1.0 - 1e-9
+    meets = (along >= low) & (along < high) & (along_second >= low) & (along_second < high)
     if other is None:
         meets = np.triu(meets)
     return [(int(i), int(j), line[i] + along[i, j] * step[i]) for i, j in np.argwhere(meets)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -59,6 +59,18 @@ class World(Protocol):
 
     def images(self) -> Tensor:
         """Return what the cameras see in that state, (N, height, width, channels) uint8."""
+        ...
+
+    def seed(self, seed: int) -> None:
+        """Restart the world's random draws; a world without any does nothing."""
+        ...
+
+    def snapshot(self) -> dict[str, Any] | None:
+        """Return all that changes from step to step; None where the world cannot be put back."""
+        ...
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Go back to a `snapshot` of a world with the same settings."""
         ...
 
     def close(self) -> None:
