@@ -27,7 +27,8 @@ MAX_TAPS = 4
 """Most samples that a pixel is averaged from."""
 PITCH_MARGIN = 0.06
 """Randomisation may raise the horizon by this pitch at most, radians."""
-NOISE_BANK = 1 << 20
+NOISE_STRIDE = 977
+"""Numbers between the starts of two cars' pixel noise in the bank."""
 SKY_CODE = 255
 
 
@@ -147,7 +148,8 @@ class Camera:
         self._load_grounds(grounds, ground_index)
         self._lay_out_rows()
         generator = torch.Generator().manual_seed(0)
-        self._noise = torch.randn(NOISE_BANK, generator=generator).to(self.device)
+        self._noise_used = settings.width * settings.height + NOISE_STRIDE * (self.num_cars - 1)
+        self._noise = torch.randn(2 * self._noise_used + (1 << 20), generator=generator).to(self.device)
         self.lens = Lens.nominal(settings, self.num_cars, self.device)
         self.set_lens(self.lens)
         self.set_colours(nominal_colours(self.num_cars, self.device))
@@ -290,9 +292,9 @@ class Camera:
             inner = picture.narrow(dim, 1, size - 2)
             mixed = torch.lerp(inner, neighbours.narrow(dim, 1, size - 2) * 0.5, weight)
             picture.narrow(dim, 1, size - 2).copy_(mixed)
-        start = noise_offset % (NOISE_BANK - picture.numel()) if picture.numel() < NOISE_BANK else 0
-        noise = self._noise[start : start + picture.numel()]
-        picture += noise.view(picture.shape) * (255 * self.lens.noise)[:, None, None]
+        start = noise_offset % (len(self._noise) - self._noise_used)
+        noise = self._noise.as_strided(picture.shape, (NOISE_STRIDE, picture.shape[2], 1), start)
+        picture += noise * (255 * self.lens.noise)[:, None, None]
         return picture.clamp_(0, 255).round_().to(torch.uint8)
 
     is_clean = True

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
-from pydantic import ValidationError
 
+from deepracer_sim.command_options import Command, format_commands, parse
 from deepracer_sim.errors import DeepRacerError, RewardError, SettingError
-from deepracer_sim.settings import PROFILES, EvaluateSettings, TrainSettings, describe
+from deepracer_sim.settings import PROFILES, EvaluateSettings, TrainSettings
 
 RUNS = Path("runs")
 DEMO_LAPS = 5
+REFUSED, INTERRUPTED = 2, 130
+"""Exit codes: of an error that is meant for the user, and after Ctrl-C (128 + SIGINT, as shells have it)."""
 
 
-def train_command(profile: str) -> Callable[..., None]:
-    """Return the `train` subcommand with the defaults of a profile."""
-    defaults = PROFILES[profile]()
+def train_command(words: Sequence[str]) -> Command:
+    """Return the `train` subcommand with the defaults of a profile, or of the run that is to be resumed.
+
+    Args:
+        words: of the command line; only --profile and --resume are looked at.
+    """
+    early = argparse.ArgumentParser(prog="deepracer train", add_help=False, allow_abbrev=False)
+    early.add_argument("--profile", nargs="?")
+    early.add_argument("--resume", type=Path, nargs="?")
+    given = early.parse_known_args(words)[0]
+    profile = given.profile if given.profile in PROFILES else "fast"
+    defaults = PROFILES[profile]() if given.resume is None else _settings_of(given.resume)
 
     def train(
         settings: Annotated[TrainSettings, tyro.conf.arg(name="")] = defaults,
@@ -31,6 +43,9 @@ def train_command(profile: str) -> Callable[..., None]:
         clone: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
     ) -> None:
         """Train a car from its camera.
+
+        Ctrl-C ends a training with all its finished iterations saved and its best model exported; the exit
+        code is then 130. It is 2 after an error.
 
         Args:
             settings: of the run.
@@ -42,25 +57,28 @@ def train_command(profile: str) -> Callable[..., None]:
         from deepracer_sim import training_run
         from deepracer_sim.progress_line import ProgressLine
 
-        if resume is not None:
-            folder = training_run.reopen(resume, **_stop_changes(settings, defaults))
-            with ProgressLine(folder.settings) as line:
-                training_run.resume(folder, line)
-        else:
+        if resume is None:
             path = run or RUNS / time.strftime("%Y-%m-%d_%H-%M-%S")
             with ProgressLine(settings) as line:
-                folder = training_run.start(settings, path, clone, line)
-        print(f"The run is in {folder.path}; drive it with: deepracer evaluate {folder.path}")
+                training_run.start(settings, path, clone, line)
+        else:
+            path = resume
+            if given.profile or run or clone or settings.replaced(stop=defaults.stop) != defaults:
+                raise SettingError(
+                    f"--resume goes on with {path}'s own settings: only --stop options can be added. To train on "
+                    f"with others, use --from {path}"
+                )
+            with ProgressLine(settings) as line:
+                training_run.resume(path, settings.stop, line)
+        print(f"The run is in {path}; drive it with: deepracer evaluate {path}")
 
     return train
 
 
-def _stop_changes(settings: TrainSettings, defaults: TrainSettings) -> dict[str, Any]:
-    """Return the stop rules that were given on the command line of a resumed run."""
-    if settings.replaced(stop=defaults.stop) != defaults:
-        raise SettingError("--resume goes on with the run's own settings: only --stop options can be added")
-    stop = settings.stop.model_dump()
-    return {name: value for name, value in stop.items() if value != getattr(defaults.stop, name)}
+def _settings_of(run: Path) -> TrainSettings:
+    from deepracer_sim.run_folder import RunFolder
+
+    return RunFolder.open(run).settings
 
 
 def evaluate(
@@ -73,19 +91,20 @@ def evaluate(
     Args:
         model: a run folder (its best checkpoint), a checkpoint, or an exported model.
         settings: of the evaluation.
-        output: folder to write; by default one under the model's, named by the track and the time.
+        output: folder to write; by default one in the model's run, named by the track and the time.
     """
+    from deepracer_sim import evaluation_run
     from deepracer_sim.evaluation_report import format_table
-    from deepracer_sim.evaluation_run import evaluate_model, load_model, write_evaluation
     from deepracer_sim.simulation import Course
 
-    loaded = load_model(model)
+    loaded = evaluation_run.load_model(model)
     course = Course.load([settings.track])
-    evaluation = evaluate_model(loaded, settings, course)
+    folder = output or evaluation_run.default_output(model, course.tracks[0].name)
+    evaluation_run.make_output(folder)
+    evaluation = evaluation_run.evaluate_model(loaded, settings, course)
     print(format_table(evaluation))
-    base = model if model.is_dir() else model.parent.parent
-    folder = output or base / "evaluations" / f"{course.tracks[0].name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
-    for path in write_evaluation(evaluation, loaded, settings, course, folder):
+    print()
+    for path in evaluation_run.write_evaluation(evaluation, loaded, settings, course, folder):
         print(path)
 
 
@@ -99,12 +118,14 @@ def export(
         output: folder to write; by default model/ in the run folder.
         checkpoint: which of the run's checkpoints; by default the best one.
     """
+    from deepracer_sim.checkpoint import Checkpoint
     from deepracer_sim.run_folder import MODEL, RunFolder
-    from deepracer_sim.training_run import export_run
+    from deepracer_sim.training_run import export_checkpoint
 
     folder = output or run / MODEL
-    export_run(RunFolder.open(run), folder, checkpoint)
-    print(folder)
+    chosen = RunFolder.open(run).load_best() if checkpoint is None else Checkpoint.load(checkpoint)
+    export_checkpoint(chosen, folder)
+    print(f"{folder}: the model of iteration {chosen.iteration}")
 
 
 def validate(file: tyro.conf.Positional[Path], track: str = "reinvent_2018") -> None:
@@ -127,8 +148,22 @@ def list_tracks() -> None:
     """List the built-in tracks."""
     from deepracer_sim.track_library import list_tracks as rows
 
+    table = [("name", "title", "length m", "width m", "direction", "smallest radius m")]
     for row in rows():
-        print(row)
+        numbers = (f"{value:.2f}" for value in (row.length, row.width, row.min_radius))
+        length, width, radius = numbers
+        table.append((row.name, row.title, length, width, row.direction, radius))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for name, title, length, width, direction, radius in table:
+        cells = (
+            name.ljust(widths[0]),
+            title.ljust(widths[1]),
+            length.rjust(widths[2]),
+            width.rjust(widths[3]),
+            direction.ljust(widths[4]),
+            radius.rjust(widths[5]),
+        )
+        print("  ".join(cells))
 
 
 def show_track(name: tyro.conf.Positional[str], output: Path | None = None) -> None:
@@ -161,8 +196,12 @@ def import_track(file: tyro.conf.Positional[Path], output: Path | None = None) -
     track = read(file)
     path = output or Path(f"{file.stem}_clean.npy")
     save_track(track, path)
-    print(describe_track(track))
-    print(path)
+    row = describe_track(track)
+    print(
+        f"{len(track.center)} waypoints, {row.length:.2f} m long, {row.width:.2f} m wide, {row.direction}, "
+        f"smallest radius {row.min_radius:.2f} m"
+    )
+    print(f"{path}: train on it with: deepracer train --track {path}")
 
 
 def generate_track(seed: int, output: Path | None = None) -> None:
@@ -187,44 +226,90 @@ def demo(seed: int = 0, run: Path | None = None) -> None:
         seed: of the training.
         run: folder to write; by default one under runs/ named by the time.
     """
-    from deepracer_sim.run_folder import MODEL
+    from deepracer_sim.run_folder import GRAPH, MODEL
 
     path = run or RUNS / time.strftime("demo_%Y-%m-%d_%H-%M-%S")
-    train_command("fast")(TrainSettings(seed=seed), run=path)
+    train_command([])(TrainSettings(seed=seed), run=path)
     print(f"\nDriving {path / MODEL} for {DEMO_LAPS} laps:\n")
     evaluate(path / MODEL, EvaluateSettings(laps=DEMO_LAPS), output=path / "evaluation")
-    print(path / "training_graph.png")
+    print(path / GRAPH)
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {
+TRACK_COMMANDS: dict[str, Command] = {
+    "list": list_tracks,
+    "show": show_track,
+    "import": import_track,
+    "generate": generate_track,
+}
+
+
+def tracks() -> None:
+    """List, draw, import and generate tracks."""
+    print(format_commands("deepracer tracks", tracks.__doc__ or "", TRACK_COMMANDS))
+
+
+COMMANDS: dict[str, Command] = {
+    "train": train_command([]),
     "demo": demo,
     "evaluate": evaluate,
     "export": export,
     "validate": validate,
-    "tracks list": list_tracks,
-    "tracks show": show_track,
-    "tracks import": import_track,
-    "tracks generate": generate_track,
+    "tracks": tracks,
+}
+
+
+def run(words: Sequence[str], program: str = "deepracer", commands: Mapping[str, Command] = COMMANDS) -> None:
+    """Do what the words of a command line say.
+
+    Raises:
+        DeepRacerError: with a message for the user.
+        SystemExit: help was asked for, or a value cannot be read.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    if not words or words[0] in ("-h", "--help"):
+        print(format_commands(program, ABOUT.get(program, ""), commands))
+        return
+    name, rest = words[0], words[1:]
+    if name not in commands:
+        raise SettingError(f"no command {name!r} in {program}: there are {', '.join(commands)}")
+    command = commands[name]
+    if command is tracks:
+        run(rest, f"{program} {name}", TRACK_COMMANDS)
+    else:
+        parse(train_command(rest) if name == "train" else command, f"{program} {name}", rest)()
+
+
+ABOUT = {
+    "deepracer": "Train, evaluate and race cars that drive by their camera.",
+    "deepracer tracks": tracks.__doc__ or "",
 }
 
 
 def main() -> None:
     """Run the program; an error meant for the user ends it with its message alone and exit code 2."""
-    profile = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    profile.add_argument("--profile", default="fast")
-    chosen = profile.parse_known_args()[0].profile
-    commands = {"train": train_command(chosen if chosen in PROFILES else "fast"), **COMMANDS}
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="deepracer", description=__doc__)
-    except ValidationError as error:
-        sys.exit(_fail(describe(error)))
-    except DeepRacerError as error:
+        run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        sys.exit(_fail(f"stopped{': ' if stop.args else ''}{stop}", INTERRUPTED))
+    except BrokenPipeError:  # nobody reads on, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (DeepRacerError, OSError, ValueError) as error:
+        if not _is_for_user(error):
+            raise
         sys.exit(_fail(str(error)))
 
 
-def _fail(message: str) -> int:
+def _is_for_user(error: Exception) -> bool:
+    """Tell errors whose message says it all from those that are a fault of this program."""
+    own = type(error).__module__.split(".")[0] in ("deepracer_sim", "deepracer_inference")
+    return own or isinstance(error, OSError)
+
+
+def _fail(message: str, code: int = REFUSED) -> int:
     print(f"deepracer: {message}", file=sys.stderr)
-    return 2
+    return code
 
 
 if __name__ == "__main__":

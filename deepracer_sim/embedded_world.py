@@ -101,6 +101,17 @@ class EmbeddedWorld:
         motion = self._motion
         return self._renderer.render(motion.x, motion.y, motion.yaw, self._frame * NOISE_STRIDE)
 
+    def hidden(self) -> Tensor:
+        """Return latency, grip, speed gain and steering lag of each car, centred and scaled, (N, 4)."""
+        car = self._parameters
+        columns = (
+            self._latency,
+            4 * (car.friction - 1.1),
+            10 * (car.speed_gain - 1),
+            50 * (car.steering_lag - 0.05),
+        )
+        return torch.stack(columns, 1)
+
     def seed(self, seed: int) -> None:
         """Restart the world's random draws, those of the pixel noise too."""
         self._generator.manual_seed(seed)

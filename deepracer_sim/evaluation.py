@@ -82,6 +82,11 @@ class CarRun:
         return self.distance / self.wanted_laps
 
     @property
+    def begun_laps(self) -> int:
+        """Full laps, and the one in which the run ended."""
+        return min(self.wanted_laps, int(self.distance) + 1)
+
+    @property
     def is_clean(self) -> bool:
         """All laps, none with a reset."""
         return self.ending is Ending.FINISHED and not self.faults
@@ -138,7 +143,7 @@ class Evaluation:
     def clean_lap_share(self) -> float:
         """Clean laps over laps begun, 0 to 1: a fault spoils the lap in which it happens."""
         clean = sum(lap.is_clean for run in self.runs for lap in run.laps)
-        begun = sum(min(run.wanted_laps, int(run.distance) + 1) for run in self.runs)
+        begun = sum(run.begun_laps for run in self.runs)
         return clean / begun
 
     @property
@@ -215,13 +220,20 @@ class _Drive:
         x, y, yaw, speed, action, travelled, alive, status = columns
         lengths = self.env.track_length.cpu().numpy()
         runs = tuple(
-            self._run(car, travelled[alive[:, car], car], status[alive[:, car], car], lengths[car], reset_penalty)
+            self._run(
+                car, travelled[alive[:, car], car], status[alive[:, car], car], lengths[car], reset_penalty
+            )
             for car in range(self.env.num_cars)
         )
         return Evaluation(runs, Trace(x, y, yaw, speed, action, travelled, alive, status, images))
 
     def _run(
-        self, car: int, travelled: NDArray[np.float32], status: NDArray[np.int64], length: float, penalty: float
+        self,
+        car: int,
+        travelled: NDArray[np.float32],
+        status: NDArray[np.int64],
+        length: float,
+        penalty: float,
     ) -> CarRun:
         faults = np.flatnonzero(status)
         crossings = [crossing_time(travelled, number * length) for number in range(1, self.laps + 1)]

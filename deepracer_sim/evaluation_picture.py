@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ GROUND_COLOURS = {
     Material.SKY: BACKGROUND,
 }
 """The ground in quiet colours without grain, so that driven lines stand out."""
-VIEW_MARGIN = 0.3
+VIEW_MARGIN = 0.4
 """Metres of surroundings shown around a track."""
 LARGEST_VIEW = 2048
 """Pixels of the longer side of a view; a larger track is scaled down."""
@@ -72,11 +73,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@lru_cache(maxsize=1)
 def view_from_above(track: Track) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]]:
     """Show a single track's painted ground in quiet colours, north up.
 
+    The last one is kept: the picture and the video of an evaluation show the same track.
+
     Returns:
-        The picture (rows, columns, 3) RGB, and where its left, right, bottom and top edges are in metres.
+        The picture (rows, columns, 3) RGB, read-only, and its left, right, bottom and top edge in metres.
     """
     ground = paint(track.to("cpu"), num_levels=1)
     colours = np.array([GROUND_COLOURS[material] for material in Material], np.float32)
@@ -90,6 +94,7 @@ def view_from_above(track: Track) -> tuple[NDArray[np.uint8], tuple[float, float
     if scale < 1:
         size = (round(columns * scale), round(rows * scale))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    picture.setflags(write=False)
     return picture, (left, left + columns * RESOLUTION, bottom, bottom + rows * RESOLUTION)
 
 
@@ -144,6 +149,7 @@ def _draw_lines(axes: Axes, trace: Trace, cars: list[int]) -> LineCollection:
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
     from matplotlib.colors import ListedColormap
+    from matplotlib.lines import Line2D
 
     segments, speeds, faults = [], [], []
     for car in cars:
@@ -153,11 +159,15 @@ def _draw_lines(axes: Axes, trace: Trace, cars: list[int]) -> LineCollection:
         speeds.append(trace.speed[1:, car][is_step])
         faults.append(points[trace.fault[:, car] == Status.OFF_TRACK])
     colours = ListedColormap(colormaps[COLOUR_MAP](np.linspace(DARKEST, 1, 256)))
-    lines = LineCollection(np.concatenate(segments), cmap=colours, linewidths=2.4 if len(cars) < 4 else 1.5)
+    lines = LineCollection(
+        list(np.concatenate(segments)), cmap=colours, linewidths=2.4 if len(cars) < 4 else 1.5
+    )
     lines.set(array=np.concatenate(speeds), clim=speed_range(np.concatenate(speeds)), capstyle="round")
     axes.add_collection(lines, autolim=False)
     places = np.concatenate(faults)
-    axes.scatter(places[:, 0], places[:, 1], s=140, marker="x", linewidths=3.0, color=_shade(FAULT), zorder=5)
+    crosses = Line2D(places[:, 0], places[:, 1], linestyle="", marker="x", color=_shade(FAULT))
+    crosses.set(markersize=12.0, markeredgewidth=3.0, zorder=5, clip_on=False)
+    axes.add_line(crosses)
     return lines
 
 
@@ -190,14 +200,18 @@ def _write_title(figure: Figure, track: Track, runs: list[CarRun]) -> None:
     clean = sum(lap.is_clean for run in runs for lap in run.laps)
     best = best_lap(runs)
     facts = [
-        f"{clean} of {sum(run.wanted_laps for run in runs)} laps clean",
+        f"{clean} of {sum(run.begun_laps for run in runs)} laps clean",
         "no lap finished" if math.isnan(best) else f"best lap {best:.2f} s",
         "1 car" if len(runs) == 1 else f"{len(runs)} cars",
         f"{float(track.length):.2f} m",
     ]
     inches, height = figure.dpi_scale_trans, figure.get_figheight()
-    figure.text(RIM, height - 0.72, track.name, transform=inches, color=_shade(INK), fontsize=34, weight="bold")
-    figure.text(RIM, height - 1.2, "   ·   ".join(facts), transform=inches, color=_shade(FAINT_INK), fontsize=18)
+    figure.text(
+        RIM, height - 0.72, track.name, transform=inches, color=_shade(INK), fontsize=34, weight="bold"
+    )
+    figure.text(
+        RIM, height - 1.2, "   ·   ".join(facts), transform=inches, color=_shade(FAINT_INK), fontsize=18
+    )
     axes = figure.axes[0]
     metre = axes.get_position().width * WIDTH / float(np.diff(axes.get_xlim())[0])
     figure.add_artist(

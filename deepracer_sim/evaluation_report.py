@@ -23,7 +23,18 @@ def best_lap(runs: Sequence[CarRun]) -> float:
 
 def format_table(evaluation: Evaluation) -> str:
     """Lay the runs out as plain text: a row a car, and a summary below."""
-    header = ("track", "start m", "direction", "laps", "done", "lap times s", "best s", "off", "resets", "ended")
+    header = (
+        "track",
+        "start m",
+        "direction",
+        "laps",
+        "done",
+        "lap times s",
+        "best s",
+        "off",
+        "resets",
+        "ended",
+    )
     rows = [header, *(_table_row(run) for run in evaluation.runs)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     text_columns = {0, 2, 5, 9}
@@ -35,7 +46,9 @@ def format_table(evaluation: Evaluation) -> str:
         for row in rows
     ]
     notes = ["* with the penalty of a reset"] if any("*" in row[5] for row in rows) else []
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], *notes, "", _summary_line(evaluation)])
+    return "\n".join(
+        [lines[0], "-" * max(map(len, lines)), *lines[1:], *notes, "", _summary_line(evaluation)]
+    )
 
 
 def _table_row(run: CarRun) -> tuple[str, ...]:
@@ -57,8 +70,10 @@ def _table_row(run: CarRun) -> tuple[str, ...]:
 
 
 def _summary_line(evaluation: Evaluation) -> str:
+    clean = sum(lap.is_clean for run in evaluation.runs for lap in run.laps)
+    begun = sum(run.begun_laps for run in evaluation.runs)
     parts = (
-        f"clean laps {_percent(evaluation.clean_lap_share)}",
+        f"clean laps {clean} of {begun} ({_percent(evaluation.clean_lap_share)})",
         f"clean runs {evaluation.clean_runs} of {len(evaluation.runs)}",
         f"completion {_percent(evaluation.completion)}",
         f"best lap {_seconds(best_lap(evaluation.runs))} s",
@@ -96,6 +111,7 @@ def to_json(evaluation: Evaluation, **context: Any) -> dict[str, Any]:
     summary = {
         "completion": evaluation.completion,
         "clean_lap_share": evaluation.clean_lap_share,
+        "begun_laps": sum(run.begun_laps for run in evaluation.runs),
         "runs": len(evaluation.runs),
         "clean_runs": evaluation.clean_runs,
         "best_lap_time": best_lap(evaluation.runs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from deepracer_inference.action_space import DiscreteActionSpace
 from deepracer_inference.model_bundle import MODEL_FILE, ModelBundle, ModelBundleError
 from deepracer_inference.policy import OnnxPolicy
 from deepracer_sim.camera import Camera
+from deepracer_sim.checkpoint import Checkpoint
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation, Policy, evaluate, place_evenly
-from deepracer_sim.run_folder import RunFolder, load_checkpoint
-from deepracer_sim.settings import CameraSettings, CarSettings, EvaluateSettings, TrainSettings
-from deepracer_sim.simulation import Course, load_actions, make_evaluation_env
-from deepracer_sim.training_run import restore_network
+from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, RunFolder, listed_runs
+from deepracer_sim.settings import CameraSettings, EvaluateSettings, TrainSettings
+from deepracer_sim.simulation import Course, make_evaluation_env
 
 VIDEO_CAMERA = CameraSettings(width=640, height=480, colour="rgb")
 """The car's view in the video: what its camera would give before it is made small and grey."""
@@ -35,7 +36,7 @@ class Model:
         policy: images to action indices.
         actions: what the indices mean.
         camera: what it must see.
-        settings: of its training; the defaults for a bundle, which does not carry them.
+        settings: of its training; the defaults for a bundle outside of a run folder, which does not carry them.
     """
 
     name: str
@@ -46,28 +47,43 @@ class Model:
 
 
 def load_model(path: Path) -> Model:
-    """Load a run folder (its best checkpoint), a checkpoint in a run folder, or an exported bundle.
+    """Load a run folder (its best checkpoint), a checkpoint, or an exported bundle.
 
     Raises:
         RunError: it is none of the three, or damaged.
     """
-    if (path / MODEL_FILE).exists():
-        return _from_bundle(path)
     if path.is_dir():
-        run = RunFolder.open(path)
-        return _from_checkpoint(run, run.best_or_last())
-    if path.suffix == ".pt":
-        return _from_checkpoint(RunFolder.open(path.resolve().parent.parent), path)
-    raise RunError(f"{path}: no run folder, checkpoint (.pt) or exported model (a folder with {MODEL_FILE})")
+        return _from_bundle(path) if _is_bundle(path) else _from_checkpoint(path, RunFolder.open(path).load_best())
+    if path.exists():
+        return _from_checkpoint(path, Checkpoint.load(path))
+    raise RunError(
+        f"{path}: no such run folder, checkpoint (.pt) or exported model (a folder with {MODEL_FILE})"
+        f"{listed_runs(path)}"
+    )
 
 
-def _from_checkpoint(run: RunFolder, file: Path) -> Model:
-    network = restore_network(run.settings, load_checkpoint(file)).eval()
+def default_output(path: Path, track: str) -> Path:
+    """Return a new folder for an evaluation of the model at `path`: in its run, or else beside it."""
+    path = path.resolve()
+    if path.is_dir() and not _is_bundle(path):
+        base = path
+    else:
+        base = path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
+    return base / "evaluations" / f"{track}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+
+
+def _is_bundle(folder: Path) -> bool:
+    return (folder / MODEL_FILE).exists()
+
+
+def _from_checkpoint(path: Path, checkpoint: Checkpoint) -> Model:
+    network = checkpoint.network().eval()
 
     def policy(images: Tensor) -> Tensor:
-        return network(images)[0].argmax(1)
+        return network(images).argmax(1)
 
-    return Model(str(file), policy, load_actions(run.settings.actions), run.settings.camera, run.settings)
+    settings = checkpoint.settings
+    return Model(f"{path}, iteration {checkpoint.iteration}", policy, checkpoint.actions, settings.camera, settings)
 
 
 def _from_bundle(folder: Path) -> Model:
@@ -77,21 +93,32 @@ def _from_bundle(folder: Path) -> Model:
         raise RunError(str(error)) from error
     if not isinstance(bundle.action_space, DiscreteActionSpace):
         raise RunError(f"{folder} has a continuous action space: only discrete ones can be evaluated")
-    colour = "grey" if bundle.channels == 1 else "rgb"
-    camera = CameraSettings(width=bundle.width, height=bundle.height, colour=colour)
+    settings = _settings_of_bundle(folder.resolve(), bundle)
     runtime = OnnxPolicy(bundle)
 
     def policy(images: Tensor) -> Tensor:
         return torch.from_numpy(runtime.probabilities(images.numpy()).argmax(1))
 
-    return Model(str(folder), policy, bundle.action_space, camera, TrainSettings(camera=camera))
+    return Model(str(folder), policy, bundle.action_space, settings.camera, settings)
+
+
+def _settings_of_bundle(folder: Path, bundle: ModelBundle) -> TrainSettings:
+    """Return the settings of the run that the bundle lies in, or else the defaults with its picture's size."""
+    size = {
+        "width": bundle.width,
+        "height": bundle.height,
+        "colour": "grey" if bundle.channels == 1 else "rgb",
+    }
+    in_run = folder.name == MODEL and (folder.parent / CONFIG).exists()
+    settings = RunFolder.open(folder.parent).settings if in_run else TrainSettings()
+    return settings.replaced(camera=settings.camera.replaced(**size))
 
 
 def evaluate_model(model: Model, settings: EvaluateSettings, course: Course | None = None) -> Evaluation:
-    """Drive `model` as `settings` say."""
+    """Drive `model` as `settings` say; for a video, keep what the first car saw."""
     course = course or Course.load([settings.track])
     train = model.settings.replaced(
-        camera=model.camera, car=CarSettings(latency=settings.latency), device="cpu"
+        camera=model.camera, car=model.settings.car.replaced(latency=settings.latency), device="cpu"
     )
     env = make_evaluation_env(train, course, model.actions, settings.cars, settings.randomised, settings.seed)
     if settings.cars == 1:
@@ -100,8 +127,25 @@ def evaluate_model(model: Model, settings: EvaluateSettings, course: Course | No
     else:
         place_evenly(env, starts=(settings.cars + 1) // 2)
     return evaluate(
-        env, model.policy, settings.laps, settings.max_resets, settings.reset_penalty, keep_images=True
+        env,
+        model.policy,
+        settings.laps,
+        settings.max_resets,
+        settings.reset_penalty,
+        keep_images=settings.video,
     )
+
+
+def make_output(folder: Path) -> None:
+    """Make the folder of an evaluation; called before it drives, so that nobody waits for nothing.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot create {folder}: {error.strerror}; choose another with --output") from error
 
 
 def write_evaluation(
@@ -112,17 +156,16 @@ def write_evaluation(
     Raises:
         RunError: the folder cannot be written.
     """
-    from deepracer_sim.evaluation_report import save_picture, to_json
+    from deepracer_sim.evaluation_picture import replacing, save_picture
+    from deepracer_sim.evaluation_report import to_json
     from deepracer_sim.evaluation_video import save_video
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot create {folder}: {error.strerror}") from error
+    make_output(folder)
     track = course.tracks[0]
     written = [folder / "evaluation.json", folder / "driven_lines.png"]
     report = to_json(evaluation, model=model.name, settings=settings.model_dump(mode="json"))
-    written[0].write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with replacing(written[0]) as temporary:
+        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     save_picture(evaluation, track, written[1])
     if settings.video:
         written.append(folder / "video.mp4")
@@ -132,10 +175,12 @@ def write_evaluation(
 
 
 def _car_view(evaluation: Evaluation, course: Course, batch: int = 32) -> NDArray[np.uint8]:
-    """Render what the first car drove past in colour and at full size, (T, H, W, 3)."""
+    """Render what the first car drove past in colour and at full size, (T, H, W, 3), before each step."""
     trace = evaluation.trace
     steps = int(trace.alive[:, 0].sum())
-    pose = torch.from_numpy(np.stack([trace.x[:steps, 0], trace.y[:steps, 0], trace.yaw[:steps, 0]]))
+    # The trace has poses after the steps; for the picture before the first one, the car has hardly moved.
+    before = np.maximum(np.arange(steps) - 1, 0)
+    pose = torch.from_numpy(np.stack([trace.x[before, 0], trace.y[before, 0], trace.yaw[before, 0]]))
     views = []
     for part in pose.split(batch, 1):
         camera = Camera(VIDEO_CAMERA, course.grounds[:1], torch.zeros(part.shape[1], dtype=torch.long))

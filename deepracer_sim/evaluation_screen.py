@@ -9,23 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepracer_sim.evaluation import CarRun, Ending, Evaluation, Trace, crossing_time
-from deepracer_sim.evaluation_picture import (
-    BACKGROUND,
-    COLOUR_MAP,
-    DARKEST,
-    FAINT_INK,
-    FAULT,
-    INK,
-    speed_range,
-    view_from_above,
-)
+from deepracer_sim.evaluation import CarRun, Ending, Evaluation, crossing_time
+from deepracer_sim.evaluation_map import Colour, Picture, TrackMap
+from deepracer_sim.evaluation_picture import BACKGROUND, FAINT_INK, FAULT, INK
 from deepracer_sim.track import Track
 from deepracer_sim.world import STEP_TIME
 
-Picture = NDArray[np.uint8]
-"""(rows, columns, 3) RGB; those of cameras may have one channel."""
-Colour = tuple[int, int, int]
 Point = tuple[int, int]
 
 WIDTH, HEIGHT = 1280, 720
@@ -40,12 +29,7 @@ STEERING_TOP, SPEED_TOP, BAR_HEIGHT = 530, 622, 16
 FIGURES_BASE, LAPS_BASE = 636, 692
 """Baselines of the large figures and of the list of laps."""
 ACCENT, PANEL, CLEAN = (88, 166, 255), (33, 38, 45), (86, 211, 100)
-CAR_LENGTH, CAR_WIDTH = 0.30, 0.20
-"""Metres over bumpers and wheels."""
-OLDER_LAPS = 0.4
-"""Strength of the trail of each lap before the present one."""
 MOST_LAPS_LISTED = 6
-SUBPIXEL_BITS = 4  # of OpenCV's `shift`
 
 
 class LapClock:
@@ -67,68 +51,11 @@ class LapClock:
         return sum(end <= time for end in self._ends)
 
     def since_line(self, time: float) -> float:
-        """Return the seconds since the last lap was complete, penalties left out."""
-        finished = self.finished(time)
-        return time - (self._ends[finished - 1] if finished else 0.0)
-
-
-class TrackMap:
-    """The track from above with a car that leaves a trail coloured by its speed.
-
-    Args:
-        track: a single track.
-        trace: of the evaluation; its first car is drawn.
-        steps: of that car's run.
-    """
-
-    def __init__(self, track: Track, trace: Trace, steps: int) -> None:
-        view, (left, right, _, top) = view_from_above(track)
-        scale = min(MAP_SIZE[0] / view.shape[1], MAP_SIZE[1] / view.shape[0])
-        size = (round(view.shape[1] * scale), round(view.shape[0] * scale))
-        self._road = cv2.resize(view, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        self._trailed = self._road.copy()
-        self._corner = (MAP_LEFT + (MAP_SIZE[0] - size[0]) // 2, TOP + (MAP_SIZE[1] - size[1]) // 2)
-        self._scale = size[0] / (right - left)
-        self._north_west = np.array((left, top))
-        self._places = np.stack((trace.x[:steps, 0], trace.y[:steps, 0]), 1).astype(np.float64)
-        self._yaw, self._fault = trace.yaw[:steps, 0], trace.fault[:steps, 0]
-        self._colours = _speed_colours(trace.speed[:steps, 0])
-
-    def begin_lap(self) -> None:
-        """Dim the trail of the laps before."""
-        self._trailed = cv2.addWeighted(self._trailed, OLDER_LAPS, self._road, 1 - OLDER_LAPS, 0).astype(np.uint8)
-
-    def extend(self, step: int) -> None:
-        """Draw the trail of one step, and a cross where a fault ended it."""
-        if step and not self._fault[step - 1]:  # after a fault the car was put back
-            ends = self._pixels(self._places[step - 1 : step + 1])
-            cv2.polylines(self._trailed, [ends], False, self._colours[step], 2, cv2.LINE_AA, SUBPIXEL_BITS)
-        if self._fault[step]:
-            arm = 6 / self._scale
-            for turn in (1, -1):
-                cross = self._places[step] + np.array(((-arm, -arm * turn), (arm, arm * turn)))
-                cv2.polylines(self._trailed, [self._pixels(cross)], False, FAULT, 2, cv2.LINE_AA, SUBPIXEL_BITS)
-
-    def put(self, frame: Picture, step: int) -> None:
-        """Draw the map with the car as it was after `step`."""
-        picture = self._trailed.copy()
-        cosine, sine = math.cos(self._yaw[step]), math.sin(self._yaw[step])
-        turn = np.array(((cosine, sine), (-sine, cosine)))
-        colour = FAULT if self._fault[step] else INK
-        half, side, glass = CAR_LENGTH / 2, CAR_WIDTH / 2, 0.04
-        body = np.array(((-half, -side), (0.6 * half, -side), (half, -0.5 * side), (half, 0.5 * side)))
-        body = np.concatenate((body, ((0.6 * half, side), (-half, side))))
-        screen = np.array(((glass, -0.7 * side), (glass, 0.7 * side), (2.2 * glass, 0.5 * side)))
-        screen = np.concatenate((screen, ((2.2 * glass, -0.5 * side),)))
-        for outline, paint in ((body, colour), (screen, BACKGROUND)):
-            corners = self._pixels(self._places[step] + outline @ turn)
-            cv2.fillPoly(picture, [corners], paint, cv2.LINE_AA, SUBPIXEL_BITS)
-        _paste(frame, picture, self._corner)
-
-    def _pixels(self, places: NDArray[np.float64]) -> NDArray[np.int32]:
-        """Turn metres (K, 2) into OpenCV's sixteenths of a pixel."""
-        pixels = (places - self._north_west) * (self._scale, -self._scale) - 0.5
-        return np.rint(pixels * 2**SUBPIXEL_BITS).astype(np.int32)
+        """Return the seconds driven in the present lap without penalties; after the last lap, those of it."""
+        lap = min(self.finished(time), self.run.wanted_laps - 1)
+        started = self._ends[lap - 1] if lap else 0.0
+        stopped = self._ends[lap] if lap < len(self._ends) else time
+        return min(time, stopped) - started
 
 
 class Screen:
@@ -150,7 +77,7 @@ class Screen:
         self._action, self._speed = trace.action[:, 0], trace.speed[:, 0]
         self._resets = np.cumsum(trace.fault[:, 0] != 0)
         self._clock = LapClock(self._run, trace.travelled[: self._steps, 0], float(track.length))
-        self._map = TrackMap(track, trace, self._steps)
+        self._map = TrackMap(track, trace, self._steps, MAP_SIZE)
         self._background = self._draw_background(title, track)
 
     def frames(self, images: Picture, inset: Picture | None, hold: int) -> Iterator[Picture]:
@@ -173,7 +100,7 @@ class Screen:
             _put_view(frame, images[step], None if inset is None else inset[step])
             self._put_choice(frame, step, pose)
             self._put_laps(frame, time, pose)
-            self._map.put(frame, pose)
+            self._put_map(frame, pose)
             yield frame
         yield from [self._end(frame)] * hold
 
@@ -183,21 +110,26 @@ class Screen:
         frame = last.copy()
         frame[TOP + MAP_SIZE[1] :, MAP_LEFT:] = self._background[TOP + MAP_SIZE[1] :, MAP_LEFT:]
         self._put_laps(frame, self._steps * STEP_TIME, pose)
-        self._map.put(frame, pose)
+        self._put_map(frame, pose)
         self._put_ending(frame)
         return frame
 
     def _draw_background(self, title: str, track: Track) -> Picture:
         frame = np.empty((HEIGHT, WIDTH, 3), np.uint8)
         frame[:] = BACKGROUND
-        _write(frame, title, (LEFT, 54), 1.1, INK)
-        direction = ", reversed" if self._run.reversed else ""
-        about = f"{track.name}   {float(track.length):.2f} m{direction}"
+        _write(frame, title or track.name, (LEFT, 54), 1.1, INK)
+        name = "" if title in ("", track.name) else f"{track.name}   "
+        about = f"{name}{float(track.length):.2f} m{', reversed' if self._run.reversed else ''}"
         _write(frame, about, (WIDTH - LEFT, 54), 0.6, FAINT_INK, "right")
         for name, top in (("STEERING", STEERING_TOP), ("SPEED", SPEED_TOP)):
             _write(frame, name, (LEFT, top - 14), 0.5, FAINT_INK)
             _fill(frame, (LEFT, top), (LEFT + VIEW_SIZE[0], top + BAR_HEIGHT), PANEL)
         return frame
+
+    def _put_map(self, frame: Picture, pose: int) -> None:
+        picture = self._map.picture(pose)
+        rows, columns, _ = picture.shape
+        _paste(frame, picture, (MAP_LEFT + (MAP_SIZE[0] - columns) // 2, TOP + (MAP_SIZE[1] - rows) // 2))
 
     def _put_choice(self, frame: Picture, step: int, pose: int) -> None:
         """Draw the chosen steering angle and speed as bars, and the car's own speed as a mark."""
@@ -206,8 +138,18 @@ class Screen:
         fastest = float(self._table[:, 1].max())
         middle, half = LEFT + VIEW_SIZE[0] // 2, VIEW_SIZE[0] // 2
         tip = middle - round(half * angle / widest)  # a left turn is positive and goes to the left
-        _fill(frame, (min(tip, middle - 2), STEERING_TOP), (max(tip, middle + 2), STEERING_TOP + BAR_HEIGHT), ACCENT)
-        _fill(frame, (LEFT, SPEED_TOP), (LEFT + round(2 * half * speed / fastest), SPEED_TOP + BAR_HEIGHT), ACCENT)
+        _fill(
+            frame,
+            (min(tip, middle - 2), STEERING_TOP),
+            (max(tip, middle + 2), STEERING_TOP + BAR_HEIGHT),
+            ACCENT,
+        )
+        _fill(
+            frame,
+            (LEFT, SPEED_TOP),
+            (LEFT + round(2 * half * speed / fastest), SPEED_TOP + BAR_HEIGHT),
+            ACCENT,
+        )
         for value in np.unique(self._table[:, 0]):
             _tick(frame, middle - round(half * value / widest), STEERING_TOP)
         for value in np.unique(self._table[:, 1]):
@@ -216,7 +158,9 @@ class Screen:
         _fill(frame, (driven - 2, SPEED_TOP - 4), (driven + 2, SPEED_TOP + BAR_HEIGHT + 4), INK)
         right = LEFT + VIEW_SIZE[0]
         side = " left" if angle > 0.001 else " right" if angle < -0.001 else ""
-        _write(frame, f"{abs(math.degrees(angle)):.0f} deg{side}", (right, STEERING_TOP - 14), 0.6, INK, "right")
+        _write(
+            frame, f"{abs(math.degrees(angle)):.0f} deg{side}", (right, STEERING_TOP - 14), 0.6, INK, "right"
+        )
         _write(frame, f"{speed:.1f} m/s", (right, SPEED_TOP - 14), 0.6, INK, "right")
 
     def _put_laps(self, frame: Picture, time: float, pose: int) -> None:
@@ -265,16 +209,6 @@ def _enlarged(image: Picture, size: Point) -> Picture:
     if image.shape[2] == 1:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
     return picture.astype(np.uint8)
-
-
-def _speed_colours(speed: NDArray[np.float32]) -> list[Colour]:
-    """Return the colour of each speed, as in the picture of driven lines."""
-    from matplotlib import colormaps
-
-    low, high = speed_range(speed)
-    share = np.clip((speed - low) / (high - low), 0, 1)
-    colours = np.rint(colormaps[COLOUR_MAP](DARKEST + (1 - DARKEST) * share)[:, :3] * 255).astype(int)
-    return [(int(red), int(green), int(blue)) for red, green, blue in colours]
 
 
 def _paste(frame: Picture, picture: Picture, corner: Point) -> None:

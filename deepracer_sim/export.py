@@ -47,11 +47,15 @@ def export(network: PolicyNetwork, actions: DiscreteActionSpace, frames: Tensor,
         folder: made if it does not exist; a model in it is replaced.
 
     Raises:
-        RunError: onnxruntime and torch differ by more than `TOLERANCE`, or the folder cannot be written.
+        RunError: onnxruntime and torch differ by more than `TOLERANCE`, the network gives NaN, or the folder
+            cannot be written; a model in it is then left as it was.
     """
     network = network.cpu().eval()
     frames = frames.cpu()
-    bundle = ModelBundle.from_parts(_onnx_bytes(network, frames[:1]), metadata(network, actions))
+    try:
+        bundle = ModelBundle.from_parts(_onnx_bytes(network, frames[:1]), metadata(network, actions))
+    except ModelBundleError as error:
+        raise RunError(f"the model was not exported: {error}") from error
     with torch.no_grad():
         expected = network.probabilities(frames).numpy()
     difference = largest_difference(OnnxPolicy(bundle), frames.numpy(), expected)

@@ -68,9 +68,7 @@ def scaled(pixels: Tensor) -> Tensor:
 
 
 class PolicyNetwork(nn.Module):
-    """Actor and critic.
-
-    FAST shares one trunk; AWS's network has one for each, as AWS's training has.
+    """The actor: a picture in, a logit for each action out. This is what drives the car.
 
     Args:
         name: "FAST" or "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW".
@@ -82,24 +80,63 @@ class PolicyNetwork(nn.Module):
         super().__init__()
         self.name = name
         self.image_shape = image_shape
-        trunk, features = (FastTrunk, 128) if name == "FAST" else (ShallowTrunk, 512)
-        self.trunk = trunk(*image_shape)
-        self.critic_trunk = None if name == "FAST" else trunk(*image_shape)
+        self.trunk, features = _trunk(name, image_shape)
         self.policy = nn.Linear(features, num_actions)
-        self.value = nn.Linear(features, 1)
-        for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
-                nn.init.orthogonal_(module.weight, 2**0.5)
-                nn.init.zeros_(module.bias)
+        _initialise(self)
         # Small first logits: every action is tried before the first update.
         nn.init.orthogonal_(self.policy.weight, 0.01)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (B, H, W, C) uint8 images to logits (B, A) and values (B,)."""
-        features = self.trunk(images)
-        seen = features if self.critic_trunk is None else self.critic_trunk(images)
-        return self.policy(features), self.value(seen).squeeze(1)
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (B, H, W, C) uint8 images to logits (B, A)."""
+        return self.policy(self.trunk(images))
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Map (B, H, W, C) uint8 images to action probabilities (B, A); this is what is exported."""
-        return torch.softmax(self.policy(self.trunk(images)), 1)
+        return torch.softmax(self(images), 1)
+
+
+class StateCritic(nn.Module):
+    """A critic that is told what the simulator knows; it is needed in training only.
+
+    Pinto et al., "Asymmetric Actor Critic for Image-Based Robot Learning", 2017. A picture shows neither speed
+    nor latency nor grip, which decide what comes of an action: told these, the critic leaves much less noise in
+    the advantages, and it costs next to nothing beside a network for pictures.
+
+    Args:
+        state_size: numbers that describe one car, see `critic_state.CriticState`.
+    """
+
+    def __init__(self, state_size: int) -> None:
+        super().__init__()
+        layers = (nn.Linear(state_size, 128), nn.Tanh(), nn.Linear(128, 128), nn.Tanh(), nn.Linear(128, 1))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor, state: Tensor) -> Tensor:
+        """Map states (B, state_size) to values (B,); the images (B, H, W, C) are not looked at."""
+        return self.layers(state).squeeze(1)
+
+
+class ImageCritic(nn.Module):
+    """A critic that sees what the actor sees, with a trunk of its own, as AWS's training has it."""
+
+    def __init__(self, name: NetworkName, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.trunk, features = _trunk(name, image_shape)
+        self.value = nn.Linear(features, 1)
+        _initialise(self)
+
+    def forward(self, images: Tensor, state: Tensor) -> Tensor:
+        """Map (B, H, W, C) uint8 images to values (B,); the state is not looked at."""
+        return self.value(self.trunk(images)).squeeze(1)
+
+
+def _trunk(name: NetworkName, image_shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+    """Return a trunk and the number of its features."""
+    return (FastTrunk(*image_shape), 128) if name == "FAST" else (ShallowTrunk(*image_shape), 512)
+
+
+def _initialise(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            nn.init.orthogonal_(module.weight, 2**0.5)
+            nn.init.zeros_(module.bias)

@@ -28,20 +28,24 @@ class UpdateReport:
 
 
 class PPO:
-    """Improves a network by experience.
+    """Improves an actor by experience, and its critic.
 
     Args:
-        network: changed in place.
+        network: the actor, changed in place.
+        critic: maps images (B, H, W, C) and states (B, F) to values (B,); changed in place.
         settings: AWS's hyperparameters and what AWS fixed.
         seed: of the order of the minibatches.
     """
 
-    def __init__(self, network: PolicyNetwork, settings: PPOSettings, seed: int = 0) -> None:
+    def __init__(
+        self, network: PolicyNetwork, critic: nn.Module, settings: PPOSettings, seed: int = 0
+    ) -> None:
         self.network = network
+        self.critic = critic
         self.settings = settings
         device = next(network.parameters()).device
         self.optimizer = torch.optim.Adam(
-            network.parameters(), lr=settings.lr, eps=1e-5, fused=device.type == "cpu"
+            [*network.parameters(), *critic.parameters()], lr=settings.lr, eps=1e-5, fused=True
         )
         self.generator = torch.Generator(device).manual_seed(seed)
 
@@ -57,37 +61,45 @@ class PPO:
         settings = self.settings
         advantages, targets = generalised_advantages(rollout, settings.discount_factor, settings.gae_lambda)
         count = rollout.num_samples
-        images = rollout.images.reshape(count, *rollout.images.shape[2:])
-        actions, old = rollout.actions.reshape(count), rollout.log_probabilities.reshape(count)
-        advantages, targets = advantages.reshape(count), targets.reshape(count)
+        images, states, actions, old = (
+            column.flatten(0, 1)
+            for column in (rollout.images, rollout.states, rollout.actions, rollout.log_probabilities)
+        )
+        advantages, targets = advantages.flatten(), targets.flatten()
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-6)
         reports = []
         for _ in range(settings.num_epochs):
             order = torch.randperm(count, generator=self.generator, device=actions.device)
             # A last part of less than half a batch would be a noisy step of its own: it joins the others.
             for batch in order.tensor_split(max(1, round(count / settings.batch_size))):
-                reports.append(
-                    self._step(images[batch], actions[batch], old[batch], advantages[batch], targets[batch])
-                )
+                samples = (images, states, actions, old, advantages, targets)
+                reports.append(self._step(*(column[batch] for column in samples)))
         return UpdateReport(*torch.stack(reports).mean(0).unbind())
 
     def _step(
-        self, images: Tensor, actions: Tensor, old: Tensor, advantages: Tensor, targets: Tensor
+        self,
+        images: Tensor,
+        states: Tensor,
+        actions: Tensor,
+        old: Tensor,
+        advantages: Tensor,
+        targets: Tensor,
     ) -> Tensor:
         """Take one gradient step; return what `UpdateReport` averages, (5,)."""
         settings = self.settings
-        logits, values = self.network(images)
-        log_all = functional.log_softmax(logits, 1)
+        log_all = functional.log_softmax(self.network(images), 1)
         difference = log_all.gather(1, actions[:, None]).squeeze(1) - old
         ratio = difference.exp()
         clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
         policy_loss = -torch.minimum(ratio * advantages, clipped * advantages).mean()
-        value_loss = VALUE_LOSSES[settings.loss_type](values, targets)
+        value_loss = VALUE_LOSSES[settings.loss_type](self.critic(images, states), targets)
         entropy = -(log_all.exp() * log_all).sum(1).mean()
-        loss = policy_loss + settings.value_weight * value_loss - settings.beta_entropy * entropy
+        # Actor and critic share no weights, so their losses do not compete and need no weights either.
+        loss = policy_loss + value_loss - settings.beta_entropy * entropy
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_gradient_norm)
+        for module in (self.network, self.critic):
+            nn.utils.clip_grad_norm_(module.parameters(), settings.max_gradient_norm)
         self.optimizer.step()
         with torch.no_grad():
             clipped_share = (ratio != clipped).float().mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -14,7 +15,11 @@ QUIET_SECONDS = 5.0
 
 
 class ProgressLine:
-    """Shows time, iteration, steps per second, reward, completion, clean evaluation runs and the time left.
+    """Shows how a training goes.
+
+    Time, iteration, steps per second, mean reward and completion of the lap, cars that drove all laps of the
+    last evaluation cleanly, and the longest time left: a target may end the training before. Written to fit
+    into 80 columns.
 
     Args:
         settings: of the run; its stop rules give the time left.
@@ -39,7 +44,10 @@ class ProgressLine:
             return
         self._printed, self._has_shown = now, True
         text = self._text(row)
-        self.stream.write(f"\r\x1b[K{text}" if self._is_live else f"{text}\n")
+        if self._is_live:
+            # A line that is too long would be continued on the next one and stay there.
+            text = f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}"
+        self.stream.write(text if self._is_live else f"{text}\n")
         self.stream.flush()
 
     def __enter__(self) -> ProgressLine:
@@ -55,9 +63,8 @@ class ProgressLine:
         return (
             f"{_clock(row['seconds'])}  iteration {row['iteration']:.0f}  "
             f"{row['samples'] / max(row['seconds'], 1e-9):,.0f} steps/s  "
-            f"reward {_number(row['mean_reward'], '.1f')}  "
-            f"completion {_number(100 * row['completion'], '.0f')} %  clean runs {self._evaluated}  "
-            f"at most {self._left(row)} left"
+            f"reward {_number(row['mean_reward'], '.1f')}  lap {_number(100 * row['completion'], '.0f')} %  "
+            f"clean {self._evaluated}  ETA {self._left(row)}"
         )
 
     def _left(self, row: Row) -> str:

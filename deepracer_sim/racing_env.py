@@ -129,6 +129,9 @@ class RacingEnv:
             number=zeros(torch.long) - 1,
         )
         self._position = torch.zeros(self.num_cars, 2, device=self.device)
+        self.projection = self.track.project(self._position, self.episode.reversed)
+        # The last command and the one before, newest first: (2, N, 2).
+        self.recent_commands = torch.zeros(2, self.num_cars, 2, device=self.device)
 
     def reset(self, mask: Tensor | None = None) -> None:
         """Start a new episode for the cars in `mask` (N,), all by default, where the settings say."""
@@ -183,8 +186,9 @@ class RacingEnv:
         episode = self.episode
         episode.reversed = torch.where(mask, reversed, episode.reversed)
         self._position = _reference_point(self.world.state())
-        projection = self.track.project(self._position, episode.reversed)
-        episode.distance = torch.where(mask, projection.distance, episode.distance)
+        self.projection = self.track.project(self._position, episode.reversed)
+        self.recent_commands = self.recent_commands.masked_fill(mask[:, None], 0.0)
+        episode.distance = torch.where(mask, self.projection.distance, episode.distance)
         for name in ("travelled", "steps", "still_steps", "backward_steps"):
             setattr(episode, name, getattr(episode, name).masked_fill(mask, 0))
         episode.number = episode.number + mask
@@ -204,7 +208,8 @@ class RacingEnv:
         half = 0.5 * self.track_length
         gained = (gained + half).remainder(self.track_length) - half
         moved = (position - self._position).norm(dim=1)
-        self._position = position
+        self._position, self.projection = position, projection
+        self.recent_commands = torch.stack((command, self.recent_commands[0]))
         episode.distance = projection.distance
         episode.travelled = episode.travelled + gained
         episode.steps = episode.steps + 1
@@ -264,6 +269,7 @@ class RacingEnv:
         return {
             "episode": {field.name: getattr(self.episode, field.name) for field in fields(Episode)},
             "position": self._position,
+            "recent_commands": self.recent_commands,
             "generator": self._generator.get_state(),
             "world": self.world.snapshot(),
         }
@@ -276,7 +282,8 @@ class RacingEnv:
             return
         self.world.restore(snapshot["world"])
         self.episode = Episode(**snapshot["episode"])
-        self._position = snapshot["position"]
+        self._position, self.recent_commands = snapshot["position"], snapshot["recent_commands"]
+        self.projection = self.track.project(self._position, self.episode.reversed)
 
 
 def _reference_point(car: CarState) -> Tensor:

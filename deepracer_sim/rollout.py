@@ -14,6 +14,7 @@ class Rollout:
 
     Attributes:
         images: (T, N, H, W, C) uint8, seen before the action.
+        states: (T, N, F) what the critic was told then.
         actions: (T, N) long.
         log_probabilities: (T, N) of those actions when they were drawn.
         values: (T + 1, N) the critic's; the last row is of the state after the last step.
@@ -23,6 +24,7 @@ class Rollout:
     """
 
     images: Tensor
+    states: Tensor
     actions: Tensor
     log_probabilities: Tensor
     values: Tensor

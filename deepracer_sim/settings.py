@@ -26,11 +26,19 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class Settings(BaseModel):
     """Base of all settings: frozen, no unknown names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     def replaced(self, **values: Any) -> Self:
         """Return a copy with `values` changed, checked like a new one."""
         return type(self)(**{**{name: getattr(self, name) for name in type(self).model_fields}, **values})
+
+
+COMPARISONS = {
+    "greater than or equal to": ">=",
+    "less than or equal to": "<=",
+    "greater than": ">",
+    "less than": "<",
+}
 
 
 def describe(error: ValidationError) -> str:
@@ -41,6 +49,8 @@ def describe(error: ValidationError) -> str:
 def _describe(item: Any) -> str:
     name = ".".join(str(part) for part in item["loc"])
     message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    for words, sign in COMPARISONS.items():
+        message = message.replace(words, sign)
     if item["type"] in ("missing", "extra_forbidden"):
         return f"{name}: {'missing' if item['type'] == 'missing' else 'no such setting'}"
     return f"{name}={item['input']!r}: {message}" if name else message
@@ -162,7 +172,6 @@ class PPOSettings(Settings):
     rollout_steps: int = Field(32, ge=1, le=10_000, description="steps of each car a rollout")
     gae_lambda: float = Field(0.9, ge=0, le=1, description="trace of the advantage estimate")
     clip: float = Field(0.2, gt=0, lt=1, description="largest change of an action's probability ratio")
-    value_weight: float = Field(0.5, ge=0, le=10, description="weight of the critic's loss")
     max_gradient_norm: float = Field(0.5, gt=0, description="longer gradients are cut to this")
     lr_decay_samples: int = Field(
         800_000, ge=1, description="samples over which the learning rate falls to 0"
@@ -200,6 +209,10 @@ class EvaluationSettings(Settings):
     randomised: bool = Field(True, description="evaluate on cars and pictures drawn from the same ranges")
 
 
+SMALLEST_PICTURE = {"FAST": 16, "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": 36}
+"""Pixels that a network's layers leave something of."""
+
+
 class TrainSettings(Settings):
     """Everything that a training depends on."""
 
@@ -210,6 +223,9 @@ class TrainSettings(Settings):
     threads: int = Field(2, ge=1, le=64, description="CPU threads of the learning")
     num_cars: int = Field(64, ge=1, le=65536, description="cars that collect experience side by side")
     network: Literal["FAST", "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"] = Field("FAST", description="architecture")
+    critic: Literal["state", "image"] = Field(
+        "state", description="what the critic sees in training: the simulator's state, or the picture as on AWS"
+    )
     reward: Path | None = Field(
         None, description="file with reward_function(params); the default reward if absent"
     )
@@ -221,6 +237,16 @@ class TrainSettings(Settings):
     ppo: PPOSettings = PPOSettings()
     stop: StopSettings = StopSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> TrainSettings:
+        least = SMALLEST_PICTURE[self.network]
+        for name in ("width", "height"):
+            if getattr(self.camera, name) < least:
+                raise ValueError(
+                    f"camera.{name}={getattr(self.camera, name)}: must be >= {least} for the network {self.network}"
+                )
+        return self
 
 
 class EvaluateSettings(Settings):
@@ -258,6 +284,7 @@ def aws_profile() -> TrainSettings:
     return TrainSettings(
         num_cars=4,
         network="DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
+        critic="image",
         camera=CameraSettings(width=160, height=120),
         randomisation=Randomisation(enabled=False),
         episode=EpisodeSettings(
@@ -273,7 +300,6 @@ def aws_profile() -> TrainSettings:
             loss_type="huber",
             num_episodes_between_training=20,
             gae_lambda=0.95,
-            value_weight=0.5,
             max_gradient_norm=1e9,
         ),
         stop=StopSettings(minutes=60, target=False),

@@ -92,7 +92,7 @@ def number_waypoints(axes: Axes, track: Track) -> None:
     center, inner = track.center.double().cpu().numpy(), track.inner.double().cpu().numpy()
     axes.scatter(center[:, 0], center[:, 1], s=5.0, color=BORDER, zorder=2)
     label = {"boxstyle": "round,pad=0.15", "facecolor": ROAD, "edgecolor": "none"}
-    for index in range(0, len(center), NUMBERED_EVERY):
+    for index in range(0, len(center) - NUMBERED_EVERY // 2, NUMBERED_EVERY):  # the last ones would hide 0
         x, y = center[index] + 0.55 * (inner[index] - center[index])
         axes.text(x, y, str(index), fontsize=7, color=BORDER, ha="center", va="center", bbox=label, zorder=4)
 

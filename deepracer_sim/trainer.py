@@ -11,17 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deepracer_sim.collector import Collector
+from deepracer_sim.critic_state import CriticState
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation, evaluate, place_evenly
-from deepracer_sim.network import PolicyNetwork
-from deepracer_sim.ppo import PPO, UpdateReport, sample_actions
+from deepracer_sim.network import ImageCritic, PolicyNetwork, StateCritic
+from deepracer_sim.ppo import PPO, UpdateReport
 from deepracer_sim.racing_env import RacingEnv
-from deepracer_sim.rollout import Rollout
 from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.settings import TrainSettings
-
-MAX_SAMPLES = 10_000
-"""A rollout that waits for episodes to end is cut here, as AWS's is."""
 
 Row = dict[str, float]
 """One line of metrics.csv."""
@@ -72,22 +70,23 @@ class Trainer:
         camera = settings.camera
         shape = (camera.height, camera.width, camera.channels)
         self.network = PolicyNetwork(settings.network, shape, len(env.actions)).to(env.device)
-        self.ppo = PPO(self.network, settings.ppo, settings.seed)
+        told = settings.critic == "state"
+        critic = StateCritic(CriticState(env).size) if told else ImageCritic(settings.network, shape)
+        self.critic = critic.to(env.device)
+        self.collector = Collector(env, self.network, self.critic, settings.ppo, settings.seed)
+        self.ppo = PPO(self.network, self.critic, settings.ppo, settings.seed)
         self.iteration = 0
         self.samples = 0
         self.seconds = 0.0
         self.best = Best()
         self.clean_in_a_row = 0
-        self._generator = torch.Generator(env.device).manual_seed(settings.seed)
-        self._episode_reward = torch.zeros(env.num_cars, device=env.device)
-        env.reset()
 
     def train(self) -> None:
         """Run until a stop rule holds; the state after each iteration is on disk before the next begins."""
         started = time.monotonic() - self.seconds
-        while not self._is_over():
+        while not self.is_over():
             self.ppo.set_progress(self.samples)
-            rollout, row = self._collect()
+            rollout, means = self.collector.collect()
             update = self.ppo.update(rollout)
             self._refuse_nan(update)
             self.iteration += 1
@@ -95,75 +94,19 @@ class Trainer:
             evaluation = self._evaluate() if self.iteration % self.settings.evaluation.every == 0 else None
             self.seconds = time.monotonic() - started
             is_best = self._judge(evaluation)
-            row = self._row(row, update, evaluation)
+            row = self._row(means, update, evaluation)
             self.run.append_metrics(row)
-            self.run.save_checkpoint(self.iteration, self._checkpoint(), is_best)
+            self.run.save_checkpoint(self.iteration, self.checkpoint(), is_best)
             self.report(row)
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Tell whether a stop rule holds."""
         stop = self.settings.stop
         return (
             (stop.target and self.clean_in_a_row >= stop.target_evaluations)
             or (stop.iterations is not None and self.iteration >= stop.iterations)
             or (stop.minutes is not None and self.seconds >= 60 * stop.minutes)
         )
-
-    def _collect(self) -> tuple[Rollout, Row]:
-        """Drive the cars with the present policy; return the experience and its means."""
-        env = self.env
-        steps: list[tuple[Tensor, ...]] = []
-        terms: list[dict[str, Tensor]] = []
-        finished: list[Tensor] = []
-        images = env.images()
-        with torch.no_grad():
-            while not self._is_enough(len(steps), finished):
-                logits, values = self.network(images)
-                actions, log_probabilities = sample_actions(logits, self._generator)
-                outcome = env.step(actions)
-                steps.append(
-                    (
-                        images,
-                        actions,
-                        log_probabilities,
-                        values,
-                        outcome.reward,
-                        outcome.terminated,
-                        outcome.truncated,
-                    )
-                )
-                terms.append(outcome.terms)
-                done = outcome.terminated | outcome.truncated
-                self._episode_reward += outcome.reward
-                finished.append(
-                    torch.stack((done, self._episode_reward * done, outcome.state.progress * done)).sum(1)
-                )
-                self._episode_reward.masked_fill_(done, 0.0)
-                env.reset(done)
-                images = env.images()
-            last = self.network(images)[1]
-        seen, actions, log_probabilities, values, rewards, terminated, truncated = (
-            torch.stack(column) for column in zip(*steps, strict=True)
-        )
-        values = torch.cat((values, last[None]))
-        rollout = Rollout(seen, actions, log_probabilities, values, rewards, terminated, truncated)
-        episodes, reward, progress = torch.stack(finished).sum(0).tolist()
-        row = {
-            "episodes": episodes,
-            "mean_reward": reward / episodes if episodes else math.nan,
-            "completion": progress / 100 / episodes if episodes else math.nan,
-            "reward_per_step": float(rewards.mean()),
-        }
-        row |= {
-            f"term_{name}": float(torch.stack([term[name] for term in terms]).mean()) for name in terms[0]
-        }
-        return rollout, row
-
-    def _is_enough(self, steps: int, finished: list[Tensor]) -> bool:
-        wanted = self.settings.ppo.num_episodes_between_training
-        if wanted is None:
-            return steps >= self.settings.ppo.rollout_steps
-        episodes = float(torch.stack(finished)[:, 0].sum()) if finished else 0
-        return episodes >= wanted or steps * self.env.num_cars >= MAX_SAMPLES
 
     def _evaluate(self) -> Evaluation:
         """Drive greedily from all starts; the draws depend on the seed and the iteration alone."""
@@ -174,7 +117,7 @@ class Trainer:
 
     def act(self, images: Tensor) -> Tensor:
         """Return the most probable action for each image."""
-        return self.network(images)[0].argmax(1)
+        return self.network(images).argmax(1)
 
     def _judge(self, evaluation: Evaluation | None) -> bool:
         """Remember whether this policy is the best so far."""
@@ -192,7 +135,7 @@ class Trainer:
         self.best = Best(self.iteration, score)
         return True
 
-    def _row(self, row: Row, update: UpdateReport, evaluation: Evaluation | None) -> Row:
+    def _row(self, means: dict[str, float], update: UpdateReport, evaluation: Evaluation | None) -> Row:
         judged = {"completion": math.nan, "clean_runs": math.nan, "lap_time": math.nan}
         if evaluation is not None:
             judged = {name: float(getattr(evaluation, name)) for name in judged}
@@ -200,7 +143,7 @@ class Trainer:
             "iteration": self.iteration,
             "samples": self.samples,
             "seconds": self.seconds,
-            **row,
+            **means,
             **{f"evaluation_{name}": value for name, value in judged.items()},
             "policy_loss": float(update.policy_loss),
             "value_loss": float(update.value_loss),
@@ -210,24 +153,33 @@ class Trainer:
         }
 
     def _refuse_nan(self, update: UpdateReport) -> None:
-        if not math.isfinite(float(update.policy_loss + update.value_loss)):
+        # The losses are from before the last step; the weights are what it left.
+        weights = torch.stack([parameter.detach().sum() for parameter in self.network.parameters()])
+        if not math.isfinite(float(update.policy_loss + update.value_loss + weights.sum())):
+            best = self.best.iteration
+            kept = (
+                f"best model so far (iteration {best})"
+                if best >= 0
+                else f"model of iteration {self.iteration}"
+            )
             raise RunError(
-                f"iteration {self.iteration + 1}: the loss is not a number, training stopped; the best model "
-                f"so far (iteration {self.best.iteration}) is kept in {self.run.path}. Try a lower lr than "
-                f"{self.settings.ppo.lr:g} or rewards of smaller size"
+                f"iteration {self.iteration + 1}: the loss is not a number, training stopped; the {kept} is "
+                f"kept in {self.run.path}. Try a lower lr than {self.settings.ppo.lr:g} or rewards of smaller size"
             )
 
-    def _checkpoint(self) -> dict[str, Any]:
+    def checkpoint(self) -> dict[str, Any]:
+        """Return all that `restore` needs to go on: tensors and plain values."""
         return {
+            "iteration": self.iteration,
             "samples": self.samples,
             "seconds": self.seconds,
             "best": {"iteration": self.best.iteration, "score": list(self.best.score)},
             "clean_in_a_row": self.clean_in_a_row,
             "network": self.network.state_dict(),
+            "critic": self.critic.state_dict(),
             "optimizer": self.ppo.optimizer.state_dict(),
-            "generators": [self._generator.get_state(), self.ppo.generator.get_state()],
-            "episode_reward": self._episode_reward,
-            "env": self.env.snapshot(),
+            "batch_order": self.ppo.generator.get_state(),
+            "collector": self.collector.snapshot(),
         }
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
@@ -237,10 +189,7 @@ class Trainer:
         self.best = Best(checkpoint["best"]["iteration"], tuple(checkpoint["best"]["score"]))
         self.clean_in_a_row = checkpoint["clean_in_a_row"]
         self.network.load_state_dict(checkpoint["network"])
+        self.critic.load_state_dict(checkpoint["critic"])
         self.ppo.optimizer.load_state_dict(checkpoint["optimizer"])
-        for generator, state in zip(
-            (self._generator, self.ppo.generator), checkpoint["generators"], strict=True
-        ):
-            generator.set_state(state)
-        self._episode_reward = checkpoint["episode_reward"].to(self.env.device)
-        self.env.restore(checkpoint["env"])
+        self.ppo.generator.set_state(checkpoint["batch_order"])
+        self.collector.restore(checkpoint["collector"])

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
 
-from deepracer_sim.errors import RewardError, RunError
+from deepracer_sim.checkpoint import Checkpoint, differences
+from deepracer_sim.errors import DeepRacerError, RewardError, RunError, SettingError
 from deepracer_sim.export import export
-from deepracer_sim.network import PolicyNetwork
-from deepracer_sim.run_folder import LOG, MODEL, TENSORBOARD, RunFolder, load_checkpoint
-from deepracer_sim.settings import TrainSettings
+from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
+from deepracer_sim.run_folder import listed_runs as listed
+from deepracer_sim.settings import StopSettings, TrainSettings
 from deepracer_sim.simulation import Course, load_actions, make_env, make_evaluation_env
-from deepracer_sim.trainer import Row, Trainer
+from deepracer_sim.trainer import Best, Row, Trainer
 
-GRAPH = "training_graph.png"
 PARITY_FRAMES = 64
 """Pictures on which onnxruntime and torch are compared at export."""
 
@@ -32,64 +34,125 @@ def start(
     Args:
         settings: of the run.
         path: the new run folder.
-        clone: run folder or checkpoint whose network is the start; it must have the same actions and camera.
+        clone: run folder or checkpoint whose networks are the start; it must have the same actions and camera.
         report: called with each row of metrics.
 
     Raises:
         DeepRacerError: bad settings, reward function, track or folder; the loss became NaN.
+        KeyboardInterrupt: Ctrl-C; all that was finished is saved, and the message says how to go on.
     """
-    check_reward(settings)
-    weights = _load_clone(clone, settings) if clone else None
-    run = RunFolder.create(path, settings)
-    _train(run, report, lambda trainer: weights and trainer.network.load_state_dict(weights))
-    return run
-
-
-def reopen(path: Path, **changes: object) -> RunFolder:
-    """Open a run to go on with; `changes` are settings of the stop rules that replace those of the run."""
-    run = RunFolder.open(path)
-    if changes:
-        run.change_settings(run.settings.replaced(stop=run.settings.stop.replaced(**changes)))
-    return run
-
-
-def resume(run: RunFolder, report: Callable[[Row], None] = lambda row: None) -> None:
-    """Go on with a run as if it had never stopped."""
-    check_reward(run.settings)
-    checkpoint = run.load_last()
-    run.drop_metrics_after(checkpoint["iteration"])
-    _train(run, report, lambda trainer: trainer.restore(checkpoint))
-
-
-def _train(run: RunFolder, report: Callable[[Row], None], prepare: Callable[[Trainer], object]) -> None:
-    settings = run.settings
-    torch.set_num_threads(settings.threads)
+    settings = _with_absolute_paths(settings)
+    _check_device(settings)
     course = Course.load(settings.track)
-    with (run.path / LOG).open("a", encoding="utf-8") as log, _TensorBoard(run.path / TENSORBOARD) as board:
+    weights = _load_clone(clone, settings) if clone else {}
+    check_reward(settings, course)
+    run = RunFolder.create(path, settings)
 
-        def write(row: Row) -> None:
-            board.write(row)
-            report(row)
+    def prepare(trainer: Trainer) -> None:
+        for name, values in weights.items():
+            getattr(trainer, name).load_state_dict(values)
+        # Now even a training that is ended in its first iteration can be gone on with.
+        run.save_checkpoint(0, trainer.checkpoint(), is_best=False)
 
-        trainer = make_trainer(run, course, log, write)
+    with run.training() as log:
+        _train(run, course, log, report, prepare)
+    return run
+
+
+def resume(
+    path: Path, stop: StopSettings | None = None, report: Callable[[Row], None] = lambda row: None
+) -> RunFolder:
+    """Go on with a run as if it had never stopped.
+
+    Args:
+        path: the run folder.
+        stop: rules that replace those of the run.
+        report: called with each row of metrics.
+
+    Raises:
+        DeepRacerError: as `start`, or the run cannot be gone on with.
+        KeyboardInterrupt: as `start`.
+    """
+    run = RunFolder.open(path)
+    _check_device(run.settings)
+    course = Course.load(run.settings.track)
+    check_reward(run.settings, course)
+    with run.training() as log:
+        checkpoint, problems = run.load_last()
+        for problem in problems:
+            _note(f"{problem}; going on from iteration {checkpoint.iteration}")
+        _refuse_changes(run, checkpoint)
+        _note_changed_reward(run)
+        if stop is not None:
+            run.change_settings(run.settings.replaced(stop=stop))
+        run.drop_metrics_after(checkpoint.iteration)
+
+        def prepare(trainer: Trainer) -> None:
+            try:
+                trainer.restore(dict(checkpoint.state))
+            except (KeyError, RuntimeError, TypeError, ValueError) as error:
+                raise RunError(f"{path}: its checkpoint does not fit its settings: {error}") from error
+            _drop_damaged_best(run, trainer)
+            if trainer.is_over():
+                _note(
+                    f"the stop rules of {path} hold already, at iteration {trainer.iteration}: to go on, add "
+                    "--stop.no-target, or larger --stop.minutes or --stop.iterations"
+                )
+
+        _train(run, course, log, report, prepare)
+    return run
+
+
+def _train(
+    run: RunFolder,
+    course: Course,
+    log: TextIO,
+    report: Callable[[Row], None],
+    prepare: Callable[[Trainer], None],
+) -> None:
+    torch.set_num_threads(run.settings.threads)
+    try:
+        trainer = make_trainer(run, course, log, report)
         prepare(trainer)
-        try:
+        with _TensorBoard(run.path / TENSORBOARD, trainer.iteration) as board:
+            trainer.report = lambda row: _tell(row, log, board, report)
             trainer.train()
-        except KeyboardInterrupt:
-            # The iteration that was under way is lost; all before it is on disk.
-            print(f"\nstopped; go on with: deepracer train --resume {run.path}")
-        finally:
+    except KeyboardInterrupt:
+        # The iteration that was under way is lost; all before it is on disk.
+        finish(run)
+        raise KeyboardInterrupt(
+            f"all up to iteration {max(run.iterations(), default=0)} is saved; go on with: {run.resume_command}"
+        ) from None
+    except (DeepRacerError, OSError) as error:
+        with suppress(DeepRacerError, OSError):  # the first error is the one that matters
             finish(run)
+        if isinstance(error, OSError):
+            raise RunError(
+                f"cannot write {error.filename or run.path}: {error.strerror or error}; free some space or fix "
+                f"the rights, then go on with: {run.resume_command}"
+            ) from error
+        if isinstance(error, RewardError):
+            raise RewardError(
+                f"{error}\nAll up to iteration {max(run.iterations(), default=0)} is saved; "
+                f"correct the function, then go on with: {run.resume_command}"
+            ) from error
+        raise
+    finish(run)
+
+
+def _tell(row: Row, log: TextIO, board: _TensorBoard, report: Callable[[Row], None]) -> None:
+    log.flush()
+    board.write(row)
+    report(row)
 
 
 def make_trainer(run: RunFolder, course: Course, log: TextIO, report: Callable[[Row], None]) -> Trainer:
     """Return a trainer in the embedded world."""
     settings = run.settings
-    actions = load_actions(settings.actions)
     env = make_env(
         settings,
         course,
-        actions,
+        run.actions,
         settings.num_cars,
         settings.episode,
         settings.randomisation,
@@ -99,50 +162,46 @@ def make_trainer(run: RunFolder, course: Course, log: TextIO, report: Callable[[
     judged = settings.evaluation
     num_cars = 2 * judged.starts * len(course.tracks)
     evaluation_env = make_evaluation_env(
-        settings, course, actions, num_cars, judged.randomised, settings.seed
+        settings, course, run.actions, num_cars, judged.randomised, settings.seed
     )
     return Trainer(env, evaluation_env, settings, run, report)
 
 
 def finish(run: RunFolder) -> None:
     """Export the best checkpoint and draw the training graph, as far as the run has got."""
-    if run.iterations():
-        export_run(run, run.path / MODEL)
     rows = run.metrics()
-    if rows:
-        from deepracer_sim.training_graph import save_training_graph
+    if not rows:
+        return
+    from deepracer_sim.training_graph import save_training_graph
 
-        best = load_checkpoint(run.best_or_last())["iteration"]
-        save_training_graph(rows, run.path / GRAPH, best)
-
-
-def export_run(run: RunFolder, folder: Path, checkpoint: Path | None = None) -> None:
-    """Write the ONNX model of a checkpoint, the best one by default, to `folder`."""
-    settings = run.settings
-    content = load_checkpoint(checkpoint or run.best_or_last())
-    export(restore_network(settings, content), load_actions(settings.actions), _frames(settings), folder)
+    best = run.load_best()
+    export_checkpoint(best, run.path / MODEL)
+    save_training_graph(rows, run.path / GRAPH, best.iteration)
 
 
-def restore_network(settings: TrainSettings, checkpoint: dict) -> PolicyNetwork:
-    """Return the network of a checkpoint.
+def export_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write the ONNX model of a checkpoint to `folder`, compared with torch on pictures of the run's tracks.
 
     Raises:
-        RunError: the weights do not fit the settings.
+        RunError: the two differ, or the folder cannot be written.
     """
-    camera = settings.camera
-    shape = (camera.height, camera.width, camera.channels)
-    network = PolicyNetwork(settings.network, shape, len(load_actions(settings.actions)))
-    try:
-        network.load_state_dict(checkpoint["network"])
-    except (RuntimeError, KeyError) as error:
-        raise RunError(
-            f"the checkpoint does not fit its config.json: {str(error).splitlines()[0]}"
-        ) from error
-    return network
+    settings = checkpoint.settings
+    course = Course.load(settings.track)
+    env = make_env(
+        settings.replaced(reward=None, device="cpu"),
+        course,
+        checkpoint.actions,
+        PARITY_FRAMES,
+        settings.episode,
+        settings.randomisation,
+        seed=0,
+    )
+    env.reset()
+    export(checkpoint.network(), checkpoint.actions, env.images(), folder)
 
 
-def check_reward(settings: TrainSettings) -> None:
-    """Validate the reward function in a child process.
+def check_reward(settings: TrainSettings, course: Course) -> None:
+    """Validate the reward function in a child process, on every track.
 
     Raises:
         RewardError: with the whole report.
@@ -150,54 +209,106 @@ def check_reward(settings: TrainSettings) -> None:
     if settings.reward is None:
         return
     from deepracer_sim.reward_validation import format_report, validate_reward
-    from deepracer_sim.track_library import load_track
 
-    for name in settings.track:
-        report = validate_reward(settings.reward, load_track(name))
+    for track in course.tracks:
+        report = validate_reward(settings.reward, track)
         if not report.ok:
             raise RewardError(f"the reward function does not validate\n{format_report(report)}")
 
 
-def _load_clone(source: Path, settings: TrainSettings) -> dict:
-    """Return the weights of a run or checkpoint to start from."""
-    folder = source if source.is_dir() else source.parent.parent
-    run = RunFolder.open(folder)
-    if load_actions(run.settings.actions) != load_actions(settings.actions):
-        raise RunError(
-            f"{source} was trained with another action space: a clone must keep it, since each output of the "
-            "network stands for one action. Leave out the --actions settings, or train from scratch"
+def _check_device(settings: TrainSettings) -> None:
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise SettingError(
+            f"device=cuda: torch {torch.__version__} finds no GPU here; train with --device cpu, or install a "
+            "torch with CUDA and NVIDIA's driver"
         )
-    for name in ("network", "camera"):
-        theirs, ours = getattr(run.settings, name), getattr(settings, name)
-        if theirs != ours:
-            raise RunError(f"{source} was trained with another {name} ({theirs}): a clone must keep it")
-    checkpoint = load_checkpoint(run.best_or_last() if source.is_dir() else source)
-    return restore_network(settings, checkpoint).state_dict()
 
 
-def _frames(settings: TrainSettings) -> torch.Tensor:
-    """Return pictures from all over the first track, (PARITY_FRAMES, H, W, C)."""
-    course = Course.load(settings.track[:1])
-    env = make_env(
-        settings.replaced(reward=None, device="cpu"),
-        course,
-        load_actions(settings.actions),
-        PARITY_FRAMES,
-        settings.episode,
-        settings.randomisation,
-        seed=0,
+def _load_clone(source: Path, settings: TrainSettings) -> dict[str, Any]:
+    """Return the weights of the networks of a run or checkpoint, by the trainer's names for them."""
+    if not source.exists():
+        raise RunError(f"{source}: no such run folder or checkpoint{listed(source)}")
+    checkpoint = RunFolder.open(source).load_best() if source.is_dir() else Checkpoint.load(source)
+    theirs, ours = (
+        {
+            "actions": entry.actions.model_dump(mode="json"),
+            "network": entry.network,
+            "camera": entry.camera.model_dump(mode="json"),
+        }
+        for entry in (checkpoint.settings, settings)
     )
-    env.reset()
-    return env.images()
+    if checkpoint.actions == load_actions(settings.actions):
+        theirs["actions"] = ours["actions"]
+    found = differences(theirs, ours)
+    if found:
+        raise RunError(
+            f"{source} cannot be cloned, its weights mean something else here: {'; '.join(found)}. Give the same "
+            "--actions, --network and --camera options, or train from scratch"
+        )
+    weights = {"network": checkpoint.network().state_dict()}
+    if checkpoint.settings.critic == settings.critic and "critic" in checkpoint.state:
+        weights["critic"] = checkpoint.state["critic"]
+    return weights
+
+
+def _refuse_changes(run: RunFolder, checkpoint: Checkpoint) -> None:
+    before, now = (
+        settings.replaced(stop=StopSettings()).model_dump(mode="json")
+        for settings in (checkpoint.settings, run.settings)
+    )
+    found = differences(before, now)
+    if found:
+        raise RunError(
+            f"{run.path} was trained with other settings than its config.json has now: {'; '.join(found)} (there: "
+            "its checkpoint). Put them back, or train on from its weights in another folder with --from"
+        )
+
+
+def _note_changed_reward(run: RunFolder) -> None:
+    """Say that the reward function is another one than before, and keep a copy of the new one."""
+    reward = run.settings.reward
+    if reward is None:
+        return
+    copy, source = run.path / REWARD, reward.read_bytes()
+    if not copy.exists() or copy.read_bytes() != source:
+        _note(f"{reward} has changed since this run last began: going on with the new one")
+        run.write(REWARD, source)
+
+
+def _drop_damaged_best(run: RunFolder, trainer: Trainer) -> None:
+    """Forget a best checkpoint that cannot be read, so that the next evaluation finds a new best one."""
+    best = run.path / CHECKPOINTS / BEST
+    if trainer.best.iteration < 0:
+        return
+    try:
+        Checkpoint.load(best)
+    except RunError as error:
+        _note(f"{error}; the next evaluated model becomes the best")
+        best.unlink(missing_ok=True)
+        trainer.best = Best()
+
+
+def _with_absolute_paths(settings: TrainSettings) -> TrainSettings:
+    """Name files so that the run can be gone on with from any folder."""
+    reward, actions = settings.reward, settings.actions
+    return settings.replaced(
+        track=tuple(str(Path(name).resolve()) if Path(name).suffix else name for name in settings.track),
+        reward=reward and reward.resolve(),
+        actions=actions.replaced(file=actions.file and actions.file.resolve()),
+    )
+
+
+def _note(text: str) -> None:
+    print(f"deepracer: {text}", file=sys.stderr)
 
 
 class _TensorBoard:
-    """Event files of the metrics."""
+    """Event files of the metrics; those of iterations after `iteration` are taken back."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, iteration: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))
+        self._writer = SummaryWriter(str(folder), purge_step=iteration + 1)
 
     def __enter__(self) -> _TensorBoard:
         return self

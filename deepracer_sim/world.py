@@ -61,6 +61,13 @@ class World(Protocol):
         """Return what the cameras see in that state, (N, height, width, channels) uint8."""
         ...
 
+    def hidden(self) -> Tensor:
+        """Return what the world drew for each car and nobody on the car can see, (N, K), numbers near 1.
+
+        Only the critic is told, in training; a world that cannot know returns K = 0.
+        """
+        ...
+
     def seed(self, seed: int) -> None:
         """Restart the world's random draws; a world without any does nothing."""
         ...

@@ -21,7 +21,7 @@ def circle(rows=360, radius=2.0, clockwise=False):
 
 
 def square():
-    """Counter-clockwise around (2, 2) from (0, 0), sides of 4 m, a waypoint each metre; borders 0.5 m away."""
+    """Counter-clockwise around (2, 2) from (0, 0), sides of 4 m, a waypoint each metre, borders at 0.5 m."""
     along, still = torch.arange(4.0), torch.zeros(4)
     x = torch.cat((along, still + 4.0, 4.0 - along, still))
     y = torch.cat((still, along, still + 4.0, 4.0 - along))
@@ -146,7 +146,7 @@ def test_closest_waypoints_are_those_around_the_distance():
 
 
 def test_positions_beside_a_corner_have_the_later_segment():
-    """All of the wedge outside a corner is level with the waypoint: rounding must not decide anything there."""
+    """The whole wedge outside a corner is level with its waypoint: rounding must not decide there."""
     random = torch.Generator().manual_seed(3)
     position = torch.tensor([4.0, 0.0]) + torch.rand(200, 2, generator=random) * torch.tensor([1.0, -1.0])
     found = square().project(position, torch.zeros(200, dtype=torch.bool))

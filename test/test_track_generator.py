@@ -6,6 +6,7 @@ import torch
 from deepracer_sim import track_generator, track_shape
 from deepracer_sim.errors import TrackError
 from deepracer_sim.track_generator import generate_track
+from deepracer_sim.track_library import load_track
 
 
 def lines_of(track):
@@ -69,6 +70,15 @@ def test_width_and_radius_are_kept(width, min_radius, expected):
 def test_arguments_out_of_range(arguments, message):
     with pytest.raises(TrackError, match=message):
         generate_track(*arguments)
+
+
+def test_parts_of_the_road_keep_apart():
+    """The bowtie's waists are 1.41 m apart, and chords between its neighbours are at least 1.63 m long."""
+    center = lines_of(load_track("bowtie"))[0]
+    assert track_generator._is_drivable(center, 1.05, 0.6)  # needs 1.05 m + 0.3 m
+    assert not track_generator._is_drivable(center, 1.15, 0.6)
+    assert not track_generator._is_drivable(center, 0.76, 1.1)  # the waists bend at 1 m
+    assert not track_generator._is_drivable(2.0 * center, 0.76, 0.6)  # 39 m long
 
 
 def test_giving_up(monkeypatch):

@@ -75,8 +75,8 @@ def test_reinvent_2018_is_where_the_published_track_is():
     borders = torch.cat((track.inner, track.outer))
     bounds = [*borders.amin(dim=0).tolist(), *borders.amax(dim=0).tolist()]
     assert bounds == pytest.approx([0.33, 0.29, 7.66, 4.88], abs=0.03)
-    # Ends of the main straight, right end, corner to the right, middle of the diagonal, upper left corner, left
-    # side and the tightest corner, read off the published picture.
+    # End of the main straight, right end, corner to the right, middle of the diagonal, upper left corner,
+    # left side and the tightest corner, read off the published picture.
     seen = [(6.2, 0.69), (7.28, 1.72), (4.47, 2.96), (3.88, 3.63), (0.89, 4.14), (1.00, 2.11), (1.34, 0.97)]
     still = torch.zeros(len(seen), dtype=torch.bool)
     assert track.project(torch.tensor(seen), still).offset.abs().max() < 0.03

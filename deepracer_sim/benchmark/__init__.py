@@ -1,0 +1,1 @@
+"""Measures the figures of the README: `python -m deepracer_sim.benchmark`."""
