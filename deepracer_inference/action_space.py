@@ -226,7 +226,7 @@ def load_action_space(metadata: Mapping[str, Any]) -> ActionSpace:
     Raises:
         ActionSpaceError: no action space, an unknown type, or an invalid one.
     """
-    if "action_space" not in metadata:
+    if not isinstance(metadata, Mapping) or "action_space" not in metadata:
         raise ActionSpaceError("no action_space in the model's metadata")
     kind = metadata.get("action_space_type", "discrete")
     if kind == "discrete":

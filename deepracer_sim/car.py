@@ -200,11 +200,12 @@ def _axle_impulses(
 
     determinant = front_front * rear_rear - front_rear * front_rear
     front = (front_slip * rear_rear - front_rear * rear_slip) / determinant
-    half = 0.5 * drive
-    front_share = (grip_front / torch.hypot(front, half)).clamp_max(1.0)
-    rear = (rear_slip - front_rear * front_share * front) / rear_rear
-    rear_share = (grip_rear / torch.hypot(rear, half)).clamp_max(1.0)
-    rear = rear * rear_share
+    front = torch.minimum(torch.maximum(front, -grip_front), grip_front)
+    rear = (rear_slip - front_rear * front) / rear_rear
+    rear = torch.minimum(torch.maximum(rear, -grip_rear), grip_rear)
     front = (front_slip - front_rear * rear) / front_front
-    front_share = (grip_front / torch.hypot(front, half)).clamp_max(1.0)
-    return front * front_share, rear, half * (front_share + rear_share)
+    front = torch.minimum(torch.maximum(front, -grip_front), grip_front)
+
+    left = (torch.sqrt((g * g - j * j).clamp_min(0.0)) for g, j in ((grip_front, front), (grip_rear, rear)))
+    half = 0.5 * drive
+    return front, rear, sum(torch.minimum(torch.maximum(half, -most), most) for most in left)

@@ -115,6 +115,18 @@ def _read(path: Path) -> Any:
         raise RunError(f"{path} is damaged, or no checkpoint: {str(error).splitlines()[0]}") from error
 
 
+def on_device(value: Any, device: torch.device) -> Any:
+    """Move the tensors in nested dicts and lists to a device.
+
+    Those of uint8 are the states of random generators, which torch wants on the CPU.
+    """
+    if isinstance(value, Mapping):
+        return {name: on_device(item, device) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(on_device(item, device) for item in value)
+    return value.to(device) if isinstance(value, torch.Tensor) and value.dtype != torch.uint8 else value
+
+
 def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
     """Name what differs between two settings: `name: theirs there, ours here`."""
     if isinstance(theirs, Mapping) and isinstance(ours, Mapping):

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +15,7 @@ import tyro
 from deepracer_sim.command_options import Command, format_commands, parse
 from deepracer_sim.errors import DeepRacerError, RewardError, SettingError
 from deepracer_sim.settings import PROFILES, EvaluateSettings, TrainSettings
+from deepracer_sim.track_commands import COMMANDS as TRACK_COMMANDS
 
 RUNS = Path("runs")
 DEMO_LAPS = 5
@@ -65,8 +66,8 @@ def train_command(words: Sequence[str]) -> Command:
             path = resume
             if given.profile or run or clone or settings.replaced(stop=defaults.stop) != defaults:
                 raise SettingError(
-                    f"--resume goes on with {path}'s own settings: only --stop options can be added. To train on "
-                    f"with others, use --from {path}"
+                    f"--resume goes on with {path}'s own settings: only --stop options can be added. "
+                    f"To train on with others, use --from {path}"
                 )
             with ProgressLine(settings) as line:
                 training_run.resume(path, settings.stop, line)
@@ -133,7 +134,7 @@ def validate(file: tyro.conf.Positional[Path], track: str = "reinvent_2018") -> 
 
     Args:
         file: Python file with reward_function(params).
-        track: name or file.
+        track: name, file, or random:SEED.
     """
     from deepracer_sim.reward_validation import format_report, validate_reward
     from deepracer_sim.track_library import load_track
@@ -142,81 +143,6 @@ def validate(file: tyro.conf.Positional[Path], track: str = "reinvent_2018") -> 
     if not report.ok:
         raise RewardError(format_report(report))
     print(format_report(report))
-
-
-def list_tracks() -> None:
-    """List the built-in tracks."""
-    from deepracer_sim.track_library import list_tracks as rows
-
-    table = [("name", "title", "length m", "width m", "direction", "smallest radius m")]
-    for row in rows():
-        numbers = (f"{value:.2f}" for value in (row.length, row.width, row.min_radius))
-        length, width, radius = numbers
-        table.append((row.name, row.title, length, width, row.direction, radius))
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for name, title, length, width, direction, radius in table:
-        cells = (
-            name.ljust(widths[0]),
-            title.ljust(widths[1]),
-            length.rjust(widths[2]),
-            width.rjust(widths[3]),
-            direction.ljust(widths[4]),
-            radius.rjust(widths[5]),
-        )
-        print("  ".join(cells))
-
-
-def show_track(name: tyro.conf.Positional[str], output: Path | None = None) -> None:
-    """Draw a track with its borders, numbered waypoints, start line and direction.
-
-    Args:
-        name: of a built-in track, or a file.
-        output: picture to write (.png, .svg or .pdf); by default NAME.png here.
-    """
-    from deepracer_sim.track_library import load_track
-    from deepracer_sim.track_picture import draw_track
-
-    track = load_track(name)
-    path = output or Path(f"{track.name}.png")
-    draw_track(track, path)
-    print(path)
-
-
-def import_track(file: tyro.conf.Positional[Path], output: Path | None = None) -> None:
-    """Check a published track file and save it cleaned, ready to train on.
-
-    Args:
-        file: .npy of shape (N, 6): centre, inner and outer x, y in metres.
-        output: file to write; by default NAME_clean.npy here.
-    """
-    from deepracer_sim.track_library import describe as describe_track
-    from deepracer_sim.track_library import import_track as read
-    from deepracer_sim.track_library import save_track
-
-    track = read(file)
-    path = output or Path(f"{file.stem}_clean.npy")
-    save_track(track, path)
-    row = describe_track(track)
-    print(
-        f"{len(track.center)} waypoints, {row.length:.2f} m long, {row.width:.2f} m wide, {row.direction}, "
-        f"smallest radius {row.min_radius:.2f} m"
-    )
-    print(f"{path}: train on it with: deepracer train --track {path}")
-
-
-def generate_track(seed: int, output: Path | None = None) -> None:
-    """Make up a track; the same seed always gives the same one.
-
-    Args:
-        seed: 0 or more.
-        output: .npy to write; by default random_SEED.npy here.
-    """
-    from deepracer_sim.track_generator import generate_track as draw
-    from deepracer_sim.track_library import save_track
-
-    path = output or Path(f"random_{seed}.npy")
-    save_track(draw(seed), path)
-    print(path)
 
 
 def demo(seed: int = 0, run: Path | None = None) -> None:
@@ -235,17 +161,8 @@ def demo(seed: int = 0, run: Path | None = None) -> None:
     print(path / GRAPH)
 
 
-TRACK_COMMANDS: dict[str, Command] = {
-    "list": list_tracks,
-    "show": show_track,
-    "import": import_track,
-    "generate": generate_track,
-}
-
-
 def tracks() -> None:
     """List, draw, import and generate tracks."""
-    print(format_commands("deepracer tracks", tracks.__doc__ or "", TRACK_COMMANDS))
 
 
 COMMANDS: dict[str, Command] = {
@@ -256,9 +173,10 @@ COMMANDS: dict[str, Command] = {
     "validate": validate,
     "tracks": tracks,
 }
+ABOUT = "Train, evaluate and race cars that drive by their camera."
 
 
-def run(words: Sequence[str], program: str = "deepracer", commands: Mapping[str, Command] = COMMANDS) -> None:
+def run(words: Sequence[str]) -> None:
     """Do what the words of a command line say.
 
     Raises:
@@ -266,23 +184,17 @@ def run(words: Sequence[str], program: str = "deepracer", commands: Mapping[str,
         SystemExit: help was asked for, or a value cannot be read.
         KeyboardInterrupt: Ctrl-C.
     """
+    program, about, commands = "deepracer", ABOUT, COMMANDS
+    if words and words[0] == "tracks":
+        program, about, commands, words = "deepracer tracks", tracks.__doc__ or "", TRACK_COMMANDS, words[1:]
     if not words or words[0] in ("-h", "--help"):
-        print(format_commands(program, ABOUT.get(program, ""), commands))
+        print(format_commands(program, about, commands))
         return
     name, rest = words[0], words[1:]
     if name not in commands:
         raise SettingError(f"no command {name!r} in {program}: there are {', '.join(commands)}")
-    command = commands[name]
-    if command is tracks:
-        run(rest, f"{program} {name}", TRACK_COMMANDS)
-    else:
-        parse(train_command(rest) if name == "train" else command, f"{program} {name}", rest)()
-
-
-ABOUT = {
-    "deepracer": "Train, evaluate and race cars that drive by their camera.",
-    "deepracer tracks": tracks.__doc__ or "",
-}
+    command = train_command(rest) if name == "train" else commands[name]
+    parse(command, f"{program} {name}", rest)()
 
 
 def main() -> None:
@@ -291,7 +203,7 @@ def main() -> None:
         run(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        sys.exit(_fail(f"stopped{': ' if stop.args else ''}{stop}", INTERRUPTED))
+        sys.exit(_fail(f"stopped{'. ' if stop.args else ''}{stop}", INTERRUPTED))
     except BrokenPipeError:  # nobody reads on, as after `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -12,6 +12,7 @@ from deepracer_sim.critic_state import CriticState
 from deepracer_sim.network import PolicyNetwork
 from deepracer_sim.ppo import sample_actions
 from deepracer_sim.racing_env import RacingEnv
+from deepracer_sim.reward import PythonReward
 from deepracer_sim.rollout import Rollout
 from deepracer_sim.settings import PPOSettings
 
@@ -91,6 +92,7 @@ class Collector:
             "generator": self._generator.get_state(),
             "episode_reward": self._episode_reward,
             "env": self.env.snapshot(),
+            "reward": self.env.reward.snapshot() if isinstance(self.env.reward, PythonReward) else [],
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -98,3 +100,5 @@ class Collector:
         self._generator.set_state(snapshot["generator"])
         self._episode_reward = snapshot["episode_reward"].to(self.env.device)
         self.env.restore(snapshot["env"])
+        if isinstance(self.env.reward, PythonReward):
+            self.env.reward.restore(snapshot["reward"])

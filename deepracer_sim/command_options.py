@@ -100,9 +100,13 @@ def option_names(command: Command) -> list[str]:
 def format_commands(program: str, about: str, commands: Mapping[str, Command]) -> str:
     """Return the help of a program or group of commands."""
     width = max(map(len, commands))
-    lines = [f"  {name:{width}}  {(command.__doc__ or '').splitlines()[0]}" for name, command in commands.items()]
+    lines = [
+        f"  {name:{width}}  {(command.__doc__ or '').splitlines()[0]}" for name, command in commands.items()
+    ]
     usage = f"usage: {program} COMMAND ..."
-    return "\n".join((usage, "", about, "", *lines, "", f"The options of a command: {program} COMMAND --help"))
+    return "\n".join(
+        (usage, "", about, "", *lines, "", f"The options of a command: {program} COMMAND --help")
+    )
 
 
 def _deferred(command: Command) -> Callable[..., Callable[[], None]]:

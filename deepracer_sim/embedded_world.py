@@ -17,7 +17,8 @@ from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation
 from deepracer_sim.world import STEP_TIME, CarState
 
 SUBSTEPS = 5
-"""Physics substeps a step; 4 and 32 differ by less than 1 % in the steady turning circle."""
+"""Physics substeps a step. More of them change a turn with grip by less than 1 %, and one that has been
+sliding for two seconds by about 10 %."""
 NOISE_STRIDE = 611_953
 """Prime by which consecutive frames' noise lies apart in the bank."""
 

@@ -23,8 +23,9 @@ from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, RunFolder, list
 from deepracer_sim.settings import CameraSettings, EvaluateSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_evaluation_env
 
-VIDEO_CAMERA = CameraSettings(width=640, height=480, colour="rgb")
-"""The car's view in the video: what its camera would give before it is made small and grey."""
+VIEW_WIDTH, VIEW_HEIGHT = 640, 480
+"""Pixels of the car's view in the video, as the real camera gives it before it is made small and grey."""
+VIEWS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Model:
         policy: images to action indices.
         actions: what the indices mean.
         camera: what it must see.
-        settings: of its training; the defaults for a bundle outside of a run folder, which does not carry them.
+        settings: of its training; the defaults for a bundle outside of a run folder.
     """
 
     name: str
@@ -53,7 +54,11 @@ def load_model(path: Path) -> Model:
         RunError: it is none of the three, or damaged.
     """
     if path.is_dir():
-        return _from_bundle(path) if _is_bundle(path) else _from_checkpoint(path, RunFolder.open(path).load_best())
+        return (
+            _from_bundle(path)
+            if _is_bundle(path)
+            else _from_checkpoint(path, RunFolder.open(path).load_best())
+        )
     if path.exists():
         return _from_checkpoint(path, Checkpoint.load(path))
     raise RunError(
@@ -83,7 +88,9 @@ def _from_checkpoint(path: Path, checkpoint: Checkpoint) -> Model:
         return network(images).argmax(1)
 
     settings = checkpoint.settings
-    return Model(f"{path}, iteration {checkpoint.iteration}", policy, checkpoint.actions, settings.camera, settings)
+    return Model(
+        f"{path}, iteration {checkpoint.iteration}", policy, checkpoint.actions, settings.camera, settings
+    )
 
 
 def _from_bundle(folder: Path) -> Model:
@@ -103,7 +110,7 @@ def _from_bundle(folder: Path) -> Model:
 
 
 def _settings_of_bundle(folder: Path, bundle: ModelBundle) -> TrainSettings:
-    """Return the settings of the run that the bundle lies in, or else the defaults with its picture's size."""
+    """Return the settings of the bundle's run, or the defaults at its size if it is in none."""
     size = {
         "width": bundle.width,
         "height": bundle.height,
@@ -169,20 +176,43 @@ def write_evaluation(
     save_picture(evaluation, track, written[1])
     if settings.video:
         written.append(folder / "video.mp4")
-        views = _car_view(evaluation, course)
+        views = CarView(evaluation, course, model.camera)
         save_video(evaluation, track, written[2], model.actions.table, title=track.name, images=views)
     return written
 
 
-def _car_view(evaluation: Evaluation, course: Course, batch: int = 32) -> NDArray[np.uint8]:
-    """Render what the first car drove past in colour and at full size, (T, H, W, 3), before each step."""
-    trace = evaluation.trace
-    steps = int(trace.alive[:, 0].sum())
-    # The trace has poses after the steps; for the picture before the first one, the car has hardly moved.
-    before = np.maximum(np.arange(steps) - 1, 0)
-    pose = torch.from_numpy(np.stack([trace.x[before, 0], trace.y[before, 0], trace.yaw[before, 0]]))
-    views = []
-    for part in pose.split(batch, 1):
-        camera = Camera(VIDEO_CAMERA, course.grounds[:1], torch.zeros(part.shape[1], dtype=torch.long))
-        views.append(camera.render(*part).numpy())
-    return np.concatenate(views)
+class CarView:
+    """What a run's first car drove past, in colour and at full size: a picture from before each step.
+
+    They are rendered a few at a time when they are asked for: those of a lap fill 100 MB.
+
+    Args:
+        evaluation: whose first car.
+        course: what it drove on.
+        camera: that of the policy; the view has its mount and field of view.
+    """
+
+    def __init__(self, evaluation: Evaluation, course: Course, camera: CameraSettings) -> None:
+        trace = evaluation.trace
+        # The trace has poses after the steps; before the first one, the car has hardly moved.
+        self._before = np.maximum(np.arange(int(trace.alive[:, 0].sum())) - 1, 0)
+        self._poses = torch.from_numpy(np.stack([trace.x[:, 0], trace.y[:, 0], trace.yaw[:, 0]]))
+        wide = camera.replaced(width=VIEW_WIDTH, height=VIEW_HEIGHT, colour="rgb")
+        index = torch.zeros(VIEWS_AT_ONCE, dtype=torch.long)
+        self._camera = Camera(wide, course.grounds[:1], index)
+        self._batch, self._views = -1, np.empty(0, np.uint8)
+
+    def __len__(self) -> int:
+        """Count the steps of the run."""
+        return len(self._before)
+
+    def __getitem__(self, step: int) -> NDArray[np.uint8]:
+        """Return the picture from before a step, (H, W, 3)."""
+        batch, place = divmod(step, VIEWS_AT_ONCE)
+        if batch != self._batch:
+            steps = np.arange(batch * VIEWS_AT_ONCE, (batch + 1) * VIEWS_AT_ONCE).clip(max=len(self) - 1)
+            self._batch, self._views = (
+                batch,
+                self._camera.render(*self._poses[:, self._before[steps]]).numpy(),
+            )
+        return self._views[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,6 +17,19 @@ from deepracer_sim.track import Track
 from deepracer_sim.world import STEP_TIME
 
 Point = tuple[int, int]
+
+
+class Pictures(Protocol):
+    """A picture a step: an array (T, H, W, C), or something that makes them when they are asked for."""
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        ...
+
+    def __getitem__(self, step: int, /) -> Picture:
+        """Return one, (H, W, C) uint8."""
+        ...
+
 
 WIDTH, HEIGHT = 1280, 720
 LEFT, TOP, GAP = 24, 88, 24
@@ -80,7 +94,7 @@ class Screen:
         self._map = TrackMap(track, trace, self._steps, MAP_SIZE)
         self._background = self._draw_background(title, track)
 
-    def frames(self, images: Picture, inset: Picture | None, hold: int) -> Iterator[Picture]:
+    def frames(self, images: Pictures, inset: Pictures | None, hold: int) -> Iterator[Picture]:
         """Draw the run, a frame a step, then `hold` frames of its end.
 
         Args:

@@ -16,7 +16,7 @@ from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation
 from deepracer_sim.evaluation_map import Picture
 from deepracer_sim.evaluation_picture import replacing
-from deepracer_sim.evaluation_screen import HEIGHT, WIDTH, Screen
+from deepracer_sim.evaluation_screen import HEIGHT, WIDTH, Pictures, Screen
 from deepracer_sim.track import Track
 from deepracer_sim.world import STEP_TIME
 
@@ -34,7 +34,7 @@ def save_video(
     path: str | os.PathLike[str],
     action_table: Tensor | NDArray[np.floating],
     title: str = "",
-    images: Picture | None = None,
+    images: Pictures | None = None,
 ) -> None:
     """Write an H.264 .mp4 of the first car's run.
 

@@ -61,8 +61,8 @@ def export(network: PolicyNetwork, actions: DiscreteActionSpace, frames: Tensor,
     difference = largest_difference(OnnxPolicy(bundle), frames.numpy(), expected)
     if not difference <= TOLERANCE:
         raise RunError(
-            f"onnxruntime and torch differ by {difference:.2g} on {len(frames)} frames, more than {TOLERANCE}: "
-            "the model was not exported; please report this with the versions of torch and onnxruntime"
+            f"onnxruntime and torch differ by {difference:.2g} on {len(frames)} frames, more than "
+            f"{TOLERANCE}: the model was not exported; please report this with the versions of both"
         )
     try:
         return ModelBundle.save(folder, bundle.onnx_bytes, bundle.metadata)
@@ -92,7 +92,7 @@ def _onnx_bytes(network: PolicyNetwork, frame: Tensor) -> bytes:
         torch.onnx.export(
             _Probabilities(network),
             (frame,),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # the legacy exporter takes a stream
             input_names=[SENSOR],
             output_names=["probabilities"],
             dynamic_axes={SENSOR: {0: "batch"}, "probabilities": {0: "batch"}},

@@ -178,13 +178,14 @@ def _encode(
     steps = 8
     places = (steps + 1) ** np.arange(Material.SKY)
     keys = [(np.rint(level * steps) @ places.astype(np.float32)).astype(np.int32) for level in weights]
-    counts = sum(np.bincount(key.ravel(), minlength=(steps + 1) ** int(Material.SKY)) for key in keys)
+    num_keys = (steps + 1) ** int(Material.SKY)
+    counts = np.sum([np.bincount(key.ravel(), minlength=num_keys) for key in keys], axis=0)
     present = np.flatnonzero(counts)
     mixtures = (present[:, None] // places % (steps + 1)).astype(np.float32)
     mixtures /= mixtures.sum(1, keepdims=True)
-    commonest = np.argsort(-np.asarray(counts)[present], kind="stable")[: NUM_CODES - 1]
+    commonest = np.argsort(-counts[present], kind="stable")[: NUM_CODES - 1]
     distance = ((mixtures[:, None] - mixtures[commonest]) ** 2).sum(-1)
-    code_of_key = np.zeros(len(counts), np.uint8)
+    code_of_key = np.zeros(num_keys, np.uint8)
     code_of_key[present] = distance.argmin(1)
     table = np.zeros((NUM_CODES, len(Material)), np.float32)
     table[: len(commonest), : Material.SKY] = mixtures[commonest]

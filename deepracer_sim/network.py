@@ -22,8 +22,10 @@ class FastTrunk(nn.Module):
     def __init__(self, height: int, width: int, channels: int, features: int = 128) -> None:
         super().__init__()
         self.rows, self.columns = height // self.BLOCK, width // self.BLOCK
-        self.windows = nn.ModuleList(
-            [nn.Linear(channels * 16, 16), nn.Linear(16 * 4, 32), nn.Linear(32 * 4, 32)]
+        self.first, self.second, self.third = (
+            nn.Linear(channels * 16, 16),
+            nn.Linear(4 * 16, 32),
+            nn.Linear(4 * 32, 32),
         )
         self.dense = nn.Linear(32 * self.rows * self.columns, features)
 
@@ -34,7 +36,7 @@ class FastTrunk(nn.Module):
         blocks = whole.reshape(batch, self.rows, 2, 2, 4, self.columns, 2, 2, 4, channels)
         # (batch, 16-row, 16-column, 8-row, 8-column, 4-row, 4-column, row, column, channel)
         values = scaled(blocks.permute(0, 1, 5, 2, 6, 3, 7, 4, 8, 9).contiguous())
-        for window in self.windows:
+        for window in (self.first, self.second, self.third):
             values = torch.relu_(window(values.view(-1, window.in_features)))
         return torch.relu_(self.dense(values.view(batch, self.dense.in_features)))
 
@@ -139,4 +141,5 @@ def _initialise(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             nn.init.orthogonal_(module.weight, 2**0.5)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

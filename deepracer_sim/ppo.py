@@ -43,6 +43,8 @@ class PPO:
         self.network = network
         self.critic = critic
         self.settings = settings
+        is_huber = settings.loss_type == "huber"
+        self._value_loss = functional.huber_loss if is_huber else functional.mse_loss
         device = next(network.parameters()).device
         self.optimizer = torch.optim.Adam(
             [*network.parameters(), *critic.parameters()], lr=settings.lr, eps=1e-5, fused=True
@@ -92,7 +94,7 @@ class PPO:
         ratio = difference.exp()
         clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
         policy_loss = -torch.minimum(ratio * advantages, clipped * advantages).mean()
-        value_loss = VALUE_LOSSES[settings.loss_type](self.critic(images, states), targets)
+        value_loss = self._value_loss(self.critic(images, states), targets)
         entropy = -(log_all.exp() * log_all).sum(1).mean()
         # Actor and critic share no weights, so their losses do not compete and need no weights either.
         loss = policy_loss + value_loss - settings.beta_entropy * entropy
@@ -105,9 +107,6 @@ class PPO:
             clipped_share = (ratio != clipped).float().mean()
             divergence = (ratio - 1 - difference).mean()
             return torch.stack((policy_loss, value_loss, entropy, clipped_share, divergence))
-
-
-VALUE_LOSSES = {"huber": functional.huber_loss, "mean squared error": functional.mse_loss}
 
 
 def sample_actions(logits: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -23,31 +23,36 @@ class ProgressLine:
 
     Args:
         settings: of the run; its stop rules give the time left.
-        stream: a terminal gets one line that changes, a file or pipe a line now and then.
+        stream: a terminal gets one line that changes, a file or pipe a line now and then. Standard error if
+            absent.
     """
 
-    def __init__(self, settings: TrainSettings, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, settings: TrainSettings, stream: TextIO | None = None) -> None:
         self.settings = settings
-        self.stream = stream
-        self._is_live = stream.isatty()
+        self.stream = stream or sys.stderr
+        self._is_live = self.stream.isatty()
         self._evaluated = "-"
         self._printed = float("-inf")
-        self._has_shown = False
+        self._waiting = ""
 
     def __call__(self, row: Row) -> None:
         """Show a row of metrics."""
         if row["evaluation_clean_runs"] == row["evaluation_clean_runs"]:
             runs = 2 * self.settings.evaluation.starts * len(self.settings.track)
             self._evaluated = f"{row['evaluation_clean_runs']:.0f}/{runs}"
-        now = time.monotonic()
-        if not self._is_live and now - self._printed < QUIET_SECONDS:
-            return
-        self._printed, self._has_shown = now, True
         text = self._text(row)
         if self._is_live:
             # A line that is too long would be continued on the next one and stay there.
-            text = f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}"
-        self.stream.write(text if self._is_live else f"{text}\n")
+            self._write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", waiting="\n")
+        elif time.monotonic() - self._printed < QUIET_SECONDS:
+            self._waiting = f"{text}\n"
+        else:
+            self._printed = time.monotonic()
+            self._write(f"{text}\n", waiting="")
+
+    def _write(self, text: str, waiting: str) -> None:
+        self._waiting = waiting
+        self.stream.write(text)
         self.stream.flush()
 
     def __enter__(self) -> ProgressLine:
@@ -55,9 +60,8 @@ class ProgressLine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the last line standing."""
-        if self._is_live and self._has_shown:
-            self.stream.write("\n")
+        """Show the last row, and leave its line standing."""
+        self._write(self._waiting, waiting="")
 
     def _text(self, row: Row) -> str:
         return (

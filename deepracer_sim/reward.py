@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -21,6 +21,7 @@ from deepracer_sim.reward_function import (
     new_function,
     read_source,
 )
+from deepracer_sim.reward_memory import Memory, changes, memory_of, recall
 from deepracer_sim.track import Projection, Track
 
 
@@ -84,7 +85,7 @@ class ProgressReward:
         step_time: seconds a step.
     """
 
-    term_names = ("progress", "off_track")
+    term_names: tuple[str, ...] = ("progress", "off_track")
 
     def __init__(self, max_speed: float, step_time: float) -> None:
         self.full_step = max_speed * step_time
@@ -220,7 +221,7 @@ class PythonReward:
         RewardError: the file does not run or has no usable `reward_function`.
     """
 
-    term_names = ("reward_function",)
+    term_names: tuple[str, ...] = ("reward_function",)
 
     def __init__(
         self,
@@ -236,6 +237,7 @@ class PythonReward:
         self._output = UserOutput(log)
         self._functions: list[RewardFunction] = []
         self._grow(1, self._output)
+        self._loaded = memory_of(self._functions[0])
         code = getattr(self._functions[0], "__code__", None)
         self._path = path or (code.co_filename if code else "<function>")
 
@@ -258,6 +260,16 @@ class PythonReward:
             raise RewardError(str(fault)) from fault
         rewards = torch.tensor(values, dtype=torch.float32, device=state.heading.device)
         return rewards, {"reward_function": rewards}
+
+    def snapshot(self) -> list[Memory]:
+        """Return what each car's function remembers that was not so when it was loaded."""
+        return [changes(memory_of(function), self._loaded) for function in self._functions]
+
+    def restore(self, memories: Sequence[Memory]) -> None:
+        """Give each car's function its memory back."""
+        self._grow(len(memories), UserOutput(None))
+        for function, memory in zip(self._functions, memories, strict=False):
+            recall(function, memory)
 
     def _grow(self, count: int, output: UserOutput) -> None:
         if len(self._functions) >= count:

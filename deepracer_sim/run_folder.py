@@ -80,7 +80,7 @@ class RunFolder:
                 _replace(self.path / REWARD, self.settings.reward.read_bytes())
             _replace(self.path / CONFIG, _json_bytes(self.settings.model_dump(mode="json")))
         except OSError:
-            shutil.rmtree(self.path, ignore_errors=True)  # it was empty
+            self.remove()  # it was empty
             raise
 
     @classmethod
@@ -112,6 +112,10 @@ class RunFolder:
         """The command that goes on with this run."""
         return f"deepracer train --resume {shlex.quote(str(self.path))}"
 
+    def remove(self) -> None:
+        """Remove the folder with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     @contextmanager
     def training(self) -> Iterator[TextIO]:
         """Keep other trainings out of this folder; give training.log to append to.
@@ -127,7 +131,9 @@ class RunFolder:
             try:
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise RunError(f"another training is at work in {self.path}: wait for it, or end it") from error
+                raise RunError(
+                    f"another training is at work in {self.path}: wait for it, or end it"
+                ) from error
             except OSError:
                 pass  # a file system without locks, as some network drives are
             for leftover in self.path.rglob(".*.tmp"):  # of a training that was killed
@@ -152,11 +158,9 @@ class RunFolder:
             raise RunError(self._complaint(target, error)) from error
         return target
 
-    def _complaint(self, file: Path, error: OSError) -> str:
-        return (
-            f"cannot write {file}: {error.strerror or error}; free some space or fix the rights, then go on "
-            f"with: {self.resume_command}"
-        )
+    @staticmethod
+    def _complaint(file: Path, error: OSError) -> str:
+        return f"cannot write {file}: {error.strerror or error}; free some space or fix the rights"
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a row to metrics.csv; the first one gives the columns.
@@ -199,7 +203,7 @@ class RunFolder:
         return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def drop_metrics_after(self, iteration: int) -> None:
-        """Remove the rows of iterations whose checkpoint was lost, so that a resumed run writes them again."""
+        """Remove the rows of iterations that were lost, so that a resumed run writes them again."""
         kept = len([row for row in self.metrics() if row["iteration"] <= iteration])
         if (self.path / METRICS).exists():
             self.write(METRICS, "".join(self._metrics_lines()[: kept + 1]).encode())

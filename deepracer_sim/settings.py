@@ -8,7 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 
 def _ordered(value: Any) -> Any:
@@ -76,12 +85,12 @@ class CameraSettings(Settings):
 class CarSettings(Settings):
     """The car as it left the factory."""
 
-    friction: float = Field(1.2, gt=0, le=3, description="tyre friction coefficient")
+    friction: float = Field(1.3, gt=0, le=3, description="tyre friction coefficient")
     slip_angle: float = Field(
-        0.05, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians"
+        0.12, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians"
     )
     grip_balance: float = Field(
-        0.04, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one"
+        -0.01, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one"
     )
     acceleration: float = Field(5.7, gt=0, le=50, description="strongest acceleration, m/s^2")
     braking: float = Field(3.8, gt=0, le=50, description="strongest braking, m/s^2")
@@ -89,21 +98,47 @@ class CarSettings(Settings):
     latency: float = Field(0.0, ge=0, le=1.5, description="delay from picture to wheels, in steps of 1/15 s")
 
 
+RANGE_LIMITS = {
+    "brightness": (-1, 1),
+    "contrast": (0, 10),
+    "gamma": (0.1, 10),
+    "noise": (0, 1),
+    "blur": (0, 1),
+    "camera_height": (-0.1, 1),
+    "camera_pitch": (-0.06, 0.06),
+    "camera_yaw": (-0.5, 0.5),
+    "camera_field_of_view": (-0.2, 0.5),
+    "camera_forward": (-0.5, 0.5),
+    "texture": (0, 10),
+    "latency": (0, 2),
+    "steering_bias": (-0.5, 0.5),
+    "steering_lag": (0.005, 1),
+    "motor_gain": (0.1, 10),
+    "wheel_radius": (0.1, 10),
+    "acceleration": (0.1, 50),
+    "braking": (0.1, 50),
+    "friction": (0.05, 3),
+    "slip_angle": (0, 0.5),
+    "grip_balance": (-0.5, 0.5),
+}
+"""Between what each range must lie, in its own unit."""
+
+
 class Randomisation(Settings):
     """Uniform ranges from which each car is drawn anew at the start of each episode."""
 
     enabled: bool = Field(True, description="draw cars and pictures from the ranges below")
-    brightness: Range = Field((-0.12, 0.12), description="added to the picture, 1 = full white")
-    contrast: Range = Field((0.75, 1.25), description="factor around the middle grey")
+    brightness: Range = Field((-0.1, 0.1), description="added to the picture, 1 = full white")
+    contrast: Range = Field((0.8, 1.2), description="factor around the middle grey")
     gamma: Range = Field((0.8, 1.25), description="exponent")
-    noise: Range = Field((0.0, 0.04), description="standard deviation of pixel noise, 1 = full white")
-    blur: Range = Field((0.0, 0.6), description="share of each pixel taken from its neighbours")
+    noise: Range = Field((0.0, 0.03), description="standard deviation of pixel noise, 1 = full white")
+    blur: Range = Field((0.0, 0.4), description="share of each pixel taken from its neighbours")
     camera_height: Range = Field((-0.006, 0.006), description="metres added")
-    camera_pitch: Range = Field((-0.03, 0.03), description="radians added")
-    camera_yaw: Range = Field((-0.03, 0.03), description="radians added")
+    camera_pitch: Range = Field((-0.02, 0.02), description="radians added")
+    camera_yaw: Range = Field((-0.02, 0.02), description="radians added")
     camera_field_of_view: Range = Field((-0.04, 0.04), description="radians added")
     camera_forward: Range = Field((-0.02, 0.02), description="metres added")
-    colour: Fraction = Field(0.25, description="how far road, lines and surroundings may change colour")
+    colour: Fraction = Field(0.15, description="how far road, lines and surroundings may change colour")
     texture: Range = Field((0.0, 1.5), description="factor on the grain of road and surroundings")
     latency: Range = Field((0.0, 1.5), description="delay from picture to wheels, in steps of 1/15 s")
     steering_bias: Range = Field((-0.02, 0.02), description="radians added to the wanted angle")
@@ -112,25 +147,17 @@ class Randomisation(Settings):
     wheel_radius: Range = Field((0.97, 1.03), description="factor on the nominal radius, so on speed")
     acceleration: Range = Field((4.0, 8.0), description="strongest acceleration, m/s^2")
     braking: Range = Field((3.0, 6.0), description="strongest braking, m/s^2")
-    friction: Range = Field((0.85, 1.35), description="tyre friction coefficient")
-    slip_angle: Range = Field((0.02, 0.1), description="tyre slip angle at the friction limit, radians")
-    grip_balance: Range = Field((-0.03, 0.07), description="grip moved from the rear axle to the front one")
+    friction: Range = Field((0.9, 1.45), description="tyre friction coefficient")
+    slip_angle: Range = Field((0.03, 0.15), description="tyre slip angle at the friction limit, radians")
+    grip_balance: Range = Field((-0.04, 0.02), description="grip moved from the rear axle to the front one")
 
-    @model_validator(mode="after")
-    def _positive(self) -> Randomisation:
-        floors = {
-            "steering_lag": 0.005,
-            "acceleration": 0.1,
-            "braking": 0.1,
-            "friction": 0.05,
-            "slip_angle": 0.0,
-        }
-        for name, floor in floors.items():
-            if getattr(self, name)[0] < floor:
-                raise ValueError(f"{name}={getattr(self, name)}: must start at {floor} or above")
-        if self.latency[0] < 0 or self.latency[1] > 2:
-            raise ValueError(f"latency={self.latency}: must lie within 0 and 2 steps")
-        return self
+    @field_validator(*RANGE_LIMITS)
+    @classmethod
+    def _within(cls, value: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
+        low, high = RANGE_LIMITS[str(info.field_name)]
+        if value[0] < low or value[1] > high:
+            raise ValueError(f"must lie within {low} and {high}")
+        return value
 
 
 class EpisodeSettings(Settings):
@@ -174,7 +201,7 @@ class PPOSettings(Settings):
     clip: float = Field(0.2, gt=0, lt=1, description="largest change of an action's probability ratio")
     max_gradient_norm: float = Field(0.5, gt=0, description="longer gradients are cut to this")
     lr_decay_samples: int = Field(
-        800_000, ge=1, description="samples over which the learning rate falls to 0"
+        250_000, ge=1, description="samples over which the learning rate falls to 0"
     )
     final_lr_share: float = Field(0.1, gt=0, le=1, description="but never below this share of lr")
 
@@ -216,7 +243,9 @@ SMALLEST_PICTURE = {"FAST": 16, "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": 36}
 class TrainSettings(Settings):
     """Everything that a training depends on."""
 
-    track: tuple[str, ...] = Field(("reinvent_2018",), min_length=1, description="names or files")
+    track: tuple[str, ...] = Field(
+        ("reinvent_2018",), min_length=1, description="names, files, or random:SEED"
+    )
     world: Literal["embedded"] = Field("embedded", description="simulator")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of everything random")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where simulation and learning run")
@@ -224,7 +253,8 @@ class TrainSettings(Settings):
     num_cars: int = Field(64, ge=1, le=65536, description="cars that collect experience side by side")
     network: Literal["FAST", "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"] = Field("FAST", description="architecture")
     critic: Literal["state", "image"] = Field(
-        "state", description="what the critic sees in training: the simulator's state, or the picture as on AWS"
+        "state",
+        description="what the critic sees in training: the simulator's state, or the picture as on AWS",
     )
     reward: Path | None = Field(
         None, description="file with reward_function(params); the default reward if absent"
@@ -244,7 +274,8 @@ class TrainSettings(Settings):
         for name in ("width", "height"):
             if getattr(self.camera, name) < least:
                 raise ValueError(
-                    f"camera.{name}={getattr(self.camera, name)}: must be >= {least} for the network {self.network}"
+                    f"camera.{name}={getattr(self.camera, name)}: must be >= {least} for the network "
+                    f"{self.network}"
                 )
         return self
 
@@ -252,7 +283,7 @@ class TrainSettings(Settings):
 class EvaluateSettings(Settings):
     """How a model is evaluated."""
 
-    track: str = Field("reinvent_2018", description="name or file")
+    track: str = Field("reinvent_2018", description="name, file, or random:SEED")
     laps: int = Field(5, ge=1, le=1000, description="laps to drive")
     cars: int = Field(
         1, ge=1, le=4096, description="1 starts at the line; more spread over track and directions"

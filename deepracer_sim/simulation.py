@@ -108,6 +108,8 @@ def make_evaluation_env(
     seed: int,
 ) -> RacingEnv:
     """Return an environment whose episodes only a fault ends; its reward is the default one."""
-    episode = EpisodeSettings(laps=1000, max_steps=100_000, start="line", direction="forward")
+    episode = EpisodeSettings(
+        laps=1000, max_steps=100_000, start="line", direction="forward", start_offset=0, start_heading=0
+    )
     ranges = settings.randomisation.replaced(enabled=randomised)
     return make_env(settings.replaced(reward=None), course, actions, num_cars, episode, ranges, seed)

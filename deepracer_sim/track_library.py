@@ -21,6 +21,7 @@ from deepracer_sim.track_shape import Line
 
 DUPLICATE_DISTANCE = 1e-4  # metres; what float32 can tell apart at the largest distance allowed
 FEWEST_WAYPOINTS, MOST_WAYPOINTS = 8, 3000  # the checks compare every segment with every other one
+RANDOM = "random:"  # in front of the seed of a track that is made up
 OPEN_GAP_FACTOR = 3.0  # the closing step may be this many times as long as the longest other one
 
 
@@ -64,7 +65,8 @@ def load_track(name: str | os.PathLike[str]) -> Track:
     """Load a track.
 
     Args:
-        name: a built-in track, or the path of an `(N, 6)` .npy file or of a track's .yaml file.
+        name: a built-in track, or the path of an `(N, 6)` .npy file or of a track's .yaml file, or
+            random:SEED for one that is made up.
 
     Raises:
         TrackError: there is no such track, or it is not a valid closed one.
@@ -74,12 +76,23 @@ def load_track(name: str | os.PathLike[str]) -> Track:
         return import_track(path)
     if path.suffix in (".yaml", ".yml"):
         return draw_file(path)
+    if str(name).startswith(RANDOM):
+        return _made_up(str(name))
     if str(name) not in builtin_names():
         raise TrackError(
             f"no track {str(name)!r}: the built-in ones are {', '.join(builtin_names())}; "
-            "a track of your own is the path of a .npy or .yaml file"
+            f"a track of your own is the path of a .npy or .yaml file, a made-up one {RANDOM}SEED"
         )
     return draw_file(worlds_folder() / f"{name}.yaml")
+
+
+def _made_up(name: str) -> Track:
+    from deepracer_sim.track_generator import generate_track
+
+    seed = name.removeprefix(RANDOM)
+    if not (seed.isascii() and seed.isdigit() and len(seed) < 19):
+        raise TrackError(f"no track {name!r}: the seed must be a whole number from 0 on, as in {RANDOM}7")
+    return generate_track(int(seed))
 
 
 def draw_file(path: Path) -> Track:

@@ -164,7 +164,7 @@ class Trainer:
             )
             raise RunError(
                 f"iteration {self.iteration + 1}: the loss is not a number, training stopped; the {kept} is "
-                f"kept in {self.run.path}. Try a lower lr than {self.settings.ppo.lr:g} or rewards of smaller size"
+                f"kept in {self.run.path}. Try a lower lr than {self.settings.ppo.lr:g}, or smaller rewards"
             )
 
     def checkpoint(self) -> dict[str, Any]:

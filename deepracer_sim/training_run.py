@@ -6,17 +6,18 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import torch
 
-from deepracer_sim.checkpoint import Checkpoint, differences
+from deepracer_sim.checkpoint import Checkpoint, differences, on_device
+from deepracer_sim.clone import load_clone
 from deepracer_sim.errors import DeepRacerError, RewardError, RunError, SettingError
+from deepracer_sim.event_files import EventFiles
 from deepracer_sim.export import export
 from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
-from deepracer_sim.run_folder import listed_runs as listed
 from deepracer_sim.settings import StopSettings, TrainSettings
-from deepracer_sim.simulation import Course, load_actions, make_env, make_evaluation_env
+from deepracer_sim.simulation import Course, make_env, make_evaluation_env
 from deepracer_sim.trainer import Best, Row, Trainer
 
 PARITY_FRAMES = 64
@@ -34,7 +35,7 @@ def start(
     Args:
         settings: of the run.
         path: the new run folder.
-        clone: run folder or checkpoint whose networks are the start; it must have the same actions and camera.
+        clone: run folder or checkpoint whose networks are the start; with the same actions and camera.
         report: called with each row of metrics.
 
     Raises:
@@ -44,7 +45,7 @@ def start(
     settings = _with_absolute_paths(settings)
     _check_device(settings)
     course = Course.load(settings.track)
-    weights = _load_clone(clone, settings) if clone else {}
+    weights = load_clone(clone, settings) if clone else {}
     check_reward(settings, course)
     run = RunFolder.create(path, settings)
 
@@ -89,7 +90,7 @@ def resume(
 
         def prepare(trainer: Trainer) -> None:
             try:
-                trainer.restore(dict(checkpoint.state))
+                trainer.restore(on_device(checkpoint.state, trainer.env.device))
             except (KeyError, RuntimeError, TypeError, ValueError) as error:
                 raise RunError(f"{path}: its checkpoint does not fit its settings: {error}") from error
             _drop_damaged_best(run, trainer)
@@ -114,33 +115,35 @@ def _train(
     try:
         trainer = make_trainer(run, course, log, report)
         prepare(trainer)
-        with _TensorBoard(run.path / TENSORBOARD, trainer.iteration) as board:
+        with EventFiles(run.path / TENSORBOARD, trainer.iteration) as board:
             trainer.report = lambda row: _tell(row, log, board, report)
             trainer.train()
     except KeyboardInterrupt:
-        # The iteration that was under way is lost; all before it is on disk.
-        finish(run)
-        raise KeyboardInterrupt(
-            f"all up to iteration {max(run.iterations(), default=0)} is saved; go on with: {run.resume_command}"
-        ) from None
+        finish(run, course)
+        raise KeyboardInterrupt(_what_is_saved(run)) from None
     except (DeepRacerError, OSError) as error:
         with suppress(DeepRacerError, OSError):  # the first error is the one that matters
-            finish(run)
+            finish(run, course)
         if isinstance(error, OSError):
-            raise RunError(
-                f"cannot write {error.filename or run.path}: {error.strerror or error}; free some space or fix "
-                f"the rights, then go on with: {run.resume_command}"
-            ) from error
-        if isinstance(error, RewardError):
-            raise RewardError(
-                f"{error}\nAll up to iteration {max(run.iterations(), default=0)} is saved; "
-                f"correct the function, then go on with: {run.resume_command}"
-            ) from error
-        raise
-    finish(run)
+            place = error.filename or run.path
+            error = RunError(
+                f"cannot write {place}: {error.strerror or error}; free some space or fix the rights"
+            )
+        raise type(error)(f"{error}\n{_what_is_saved(run)}") from error
+    finish(run, course)
 
 
-def _tell(row: Row, log: TextIO, board: _TensorBoard, report: Callable[[Row], None]) -> None:
+def _what_is_saved(run: RunFolder) -> str:
+    """Say how to go on; a folder without a checkpoint is removed, for there is nothing to go on from."""
+    iterations = run.iterations()
+    if not iterations:
+        run.remove()
+        return f"Nothing was trained yet, so {run.path} is not kept"
+    # The iteration that was under way is lost; all before it is on disk.
+    return f"All up to iteration {iterations[-1]} is saved; to go on: {run.resume_command}"
+
+
+def _tell(row: Row, log: TextIO, board: EventFiles, report: Callable[[Row], None]) -> None:
     log.flush()
     board.write(row)
     report(row)
@@ -167,7 +170,7 @@ def make_trainer(run: RunFolder, course: Course, log: TextIO, report: Callable[[
     return Trainer(env, evaluation_env, settings, run, report)
 
 
-def finish(run: RunFolder) -> None:
+def finish(run: RunFolder, course: Course) -> None:
     """Export the best checkpoint and draw the training graph, as far as the run has got."""
     rows = run.metrics()
     if not rows:
@@ -175,18 +178,23 @@ def finish(run: RunFolder) -> None:
     from deepracer_sim.training_graph import save_training_graph
 
     best = run.load_best()
-    export_checkpoint(best, run.path / MODEL)
+    export_checkpoint(best, run.path / MODEL, course)
     save_training_graph(rows, run.path / GRAPH, best.iteration)
 
 
-def export_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+def export_checkpoint(checkpoint: Checkpoint, folder: Path, course: Course | None = None) -> None:
     """Write the ONNX model of a checkpoint to `folder`, compared with torch on pictures of the run's tracks.
+
+    Args:
+        checkpoint: whose network.
+        folder: made if it does not exist; a model in it is replaced.
+        course: of the run, if it is loaded already.
 
     Raises:
         RunError: the two differ, or the folder cannot be written.
     """
     settings = checkpoint.settings
-    course = Course.load(settings.track)
+    course = course or Course.load(settings.track)
     env = make_env(
         settings.replaced(reward=None, device="cpu"),
         course,
@@ -219,36 +227,9 @@ def check_reward(settings: TrainSettings, course: Course) -> None:
 def _check_device(settings: TrainSettings) -> None:
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise SettingError(
-            f"device=cuda: torch {torch.__version__} finds no GPU here; train with --device cpu, or install a "
-            "torch with CUDA and NVIDIA's driver"
+            f"device=cuda: torch {torch.__version__} finds no GPU here; train with --device cpu, or install "
+            "a torch with CUDA and NVIDIA's driver"
         )
-
-
-def _load_clone(source: Path, settings: TrainSettings) -> dict[str, Any]:
-    """Return the weights of the networks of a run or checkpoint, by the trainer's names for them."""
-    if not source.exists():
-        raise RunError(f"{source}: no such run folder or checkpoint{listed(source)}")
-    checkpoint = RunFolder.open(source).load_best() if source.is_dir() else Checkpoint.load(source)
-    theirs, ours = (
-        {
-            "actions": entry.actions.model_dump(mode="json"),
-            "network": entry.network,
-            "camera": entry.camera.model_dump(mode="json"),
-        }
-        for entry in (checkpoint.settings, settings)
-    )
-    if checkpoint.actions == load_actions(settings.actions):
-        theirs["actions"] = ours["actions"]
-    found = differences(theirs, ours)
-    if found:
-        raise RunError(
-            f"{source} cannot be cloned, its weights mean something else here: {'; '.join(found)}. Give the same "
-            "--actions, --network and --camera options, or train from scratch"
-        )
-    weights = {"network": checkpoint.network().state_dict()}
-    if checkpoint.settings.critic == settings.critic and "critic" in checkpoint.state:
-        weights["critic"] = checkpoint.state["critic"]
-    return weights
 
 
 def _refuse_changes(run: RunFolder, checkpoint: Checkpoint) -> None:
@@ -259,8 +240,8 @@ def _refuse_changes(run: RunFolder, checkpoint: Checkpoint) -> None:
     found = differences(before, now)
     if found:
         raise RunError(
-            f"{run.path} was trained with other settings than its config.json has now: {'; '.join(found)} (there: "
-            "its checkpoint). Put them back, or train on from its weights in another folder with --from"
+            f"{run.path} was trained with other settings than its config.json has now: {'; '.join(found)} "
+            "(there: its checkpoint). Put them back, or train from its weights in another folder with --from"
         )
 
 
@@ -292,7 +273,10 @@ def _with_absolute_paths(settings: TrainSettings) -> TrainSettings:
     """Name files so that the run can be gone on with from any folder."""
     reward, actions = settings.reward, settings.actions
     return settings.replaced(
-        track=tuple(str(Path(name).resolve()) if Path(name).suffix else name for name in settings.track),
+        track=tuple(
+            str(Path(name).resolve()) if Path(name).suffix in (".npy", ".yaml", ".yml") else name
+            for name in settings.track
+        ),
         reward=reward and reward.resolve(),
         actions=actions.replaced(file=actions.file and actions.file.resolve()),
     )
@@ -300,23 +284,3 @@ def _with_absolute_paths(settings: TrainSettings) -> TrainSettings:
 
 def _note(text: str) -> None:
     print(f"deepracer: {text}", file=sys.stderr)
-
-
-class _TensorBoard:
-    """Event files of the metrics; those of iterations after `iteration` are taken back."""
-
-    def __init__(self, folder: Path, iteration: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=iteration + 1)
-
-    def __enter__(self) -> _TensorBoard:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._writer.close()
-
-    def write(self, row: Row) -> None:
-        for name, value in row.items():
-            if value == value and name != "iteration":
-                self._writer.add_scalar(name, value, int(row["iteration"]))

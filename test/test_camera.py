@@ -33,6 +33,7 @@ from deepracer_sim.ground import (
     RESOLUTION,
     Ground,
     Material,
+    _encode,
     paint,
 )
 from deepracer_sim.settings import CameraSettings, Randomisation
@@ -245,6 +246,22 @@ def test_the_picture_is_close_to_an_8x8_supersample(width, height, count, bound)
     assert abs((picture - truth).mean()) < 0.3  # neither too bright nor too dark
     # The pictures are worth comparing: a plain one would differ far more.
     assert np.abs(truth - truth.mean()).mean() > 20
+
+
+def test_patterns_too_fine_to_see_become_grey():
+    """A chequerboard of single texels, 5 mm: from row 20 up a pixel sees more than two of them each way."""
+    board = np.zeros((800, 800, int(Material.SKY)), np.float32)
+    is_white = np.indices((800, 800)).sum(0) % 2
+    board[..., Material.SURROUNDINGS], board[..., Material.BORDER] = 1 - is_white, is_white
+    weights = [board]
+    for _ in range(4):
+        rows, columns, count = weights[-1].shape
+        weights.append(weights[-1].reshape(rows // 2, 2, columns // 2, 2, count).mean((1, 3)))
+    levels, mixtures = _encode(weights)
+    camera = camera_over(Ground(levels, mixtures, (-1.0, -1.0)))
+    picture = picture_of(camera, yaw=0.3)
+    assert np.abs(picture[15:21] - 127.5).max() < 2
+    assert np.abs(picture[-5:] - 127.5).mean() > 40  # near the car it can be seen
 
 
 def test_no_mount_that_randomisation_draws_cuts_the_horizon():

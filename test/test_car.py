@@ -95,7 +95,20 @@ def test_slow_cars_turn_on_the_kinematic_circle():
     assert (path[25].y.sign().tolist()) == [-1, -1, -1, 1, 1, 1]  # a third of a second: before anyone is back
 
 
-DRIFTS = "0.6 s after the turn-in the rear axle lets go: radius 0.28 m, yaw rate 5.6 rad/s, 1.5 m/s left"
+def test_the_path_goes_where_the_velocity_points():
+    """In a slow turn base_link, ahead of the rear axle, moves off by atan(REAR_ARM tan(angle) / L)."""
+    angles = [-30.0, 20.0, 30.0]
+    path = drive(rolling([1.0] * 3), degrees(angles, [1.0] * 3), nominal(3), 1.0)
+    before, now, after = path[-3:]
+    way = place_of(after) - place_of(before)
+    slip = torch.atan2(way[:, 1], way[:, 0]) - now.yaw
+    slip = torch.atan2(slip.sin(), slip.cos())
+    wanted = [math.atan(REAR_ARM * math.tan(math.radians(a)) / WHEELBASE) for a in angles]
+    assert slip.tolist() == pytest.approx(wanted, abs=0.04)  # the tyres of this car slip by 0.033 rad
+    torch.testing.assert_close(slip, torch.atan2(now.lateral_speed, now.forward_speed), rtol=0, atol=1e-3)
+    torch.testing.assert_close(way.norm(dim=1) / (2 * SUBSTEP), speed_of(now), rtol=1e-3, atol=0)
+
+
 # Speed and angle; Gazebo's radius and yaw rate. At 1 m/s Gazebo gave no yaw rate: speed over radius.
 GAZEBO = [
     (1, 5, 1.89, 1 / 1.89),
@@ -104,7 +117,7 @@ GAZEBO = [
     (2, 15, 0.58, 3.46),
     (2, 30, 0.33, 5.71),
     (3, 5, 1.82, 1.64),
-    pytest.param(3, 15, 0.73, 3.83, marks=pytest.mark.xfail(strict=True, reason=DRIFTS)),
+    (3, 15, 0.73, 3.83),
     (3, 30, 0.59, 4.17),
 ]
 
@@ -113,8 +126,8 @@ GAZEBO = [
 def test_turns_as_in_gazebo(speed, angle, radius, yaw_rate):
     """A second after the turn-in: the servo has settled, and the fast cars have gone round half a circle."""
     after = drive(rolling([speed]), degrees([angle], [speed]), nominal(1), 1.0)[-1]
-    assert float(speed_of(after) / after.yaw_rate) == pytest.approx(radius, rel=0.2)
-    assert float(after.yaw_rate) == pytest.approx(yaw_rate, rel=0.25)
+    assert float(speed_of(after) / after.yaw_rate) == pytest.approx(radius, rel=0.12)
+    assert float(after.yaw_rate) == pytest.approx(yaw_rate, rel=0.15)
 
 
 def test_turns_into_a_bend_as_in_gazebo():
@@ -128,8 +141,8 @@ def test_turns_into_a_bend_as_in_gazebo():
     ]
     speed, angle, radius, yaw_rate = (list(column) for column in zip(*rows, strict=True))
     after = drive(rolling(speed), degrees(angle, speed), nominal(len(rows)), 0.5)[-1]
-    assert after.yaw_rate.tolist() == pytest.approx(yaw_rate, rel=0.25)
-    assert (speed_of(after) / after.yaw_rate).tolist() == pytest.approx(radius, rel=0.32)
+    assert after.yaw_rate.tolist() == pytest.approx(yaw_rate, rel=0.15)
+    assert (speed_of(after) / after.yaw_rate).tolist() == pytest.approx(radius, rel=0.25)
 
 
 def test_a_sharp_turn_at_speed_costs_speed():
@@ -261,8 +274,8 @@ def test_shorter_substeps_change_a_sliding_turn_little():
         drive(rolling([3.0]), degrees([30], [3]), nominal(1), 2.0, STEP_TIME / substeps)[-1]
         for substeps in (SUBSTEPS, 32)
     )
-    assert float(used.yaw_rate) == pytest.approx(float(fine.yaw_rate), rel=0.05)
-    assert float(speed_of(used)) == pytest.approx(float(speed_of(fine)), rel=0.05)
+    assert float(used.yaw_rate) == pytest.approx(float(fine.yaw_rate), rel=0.12)
+    assert float(speed_of(used)) == pytest.approx(float(speed_of(fine)), rel=0.12)
 
 
 def random_commands(count: int, steps: int) -> Tensor:

@@ -152,6 +152,21 @@ def test_draws_stay_within_their_ranges():
         assert high - 0.05 * width < float(drawn[name].max()) <= high + 1e-6, name
 
 
+def test_hidden_tells_what_was_drawn():
+    """Latency as it is; grip, speed and lag from the middle of their ranges, scaled to about 1."""
+    world = world_of(3, Randomisation())
+    world.respawn(everyone(world), torch.zeros(3, 3))
+    drawn = drawn_by(world)
+    wanted = [
+        drawn["latency"],
+        (drawn["friction"] - 1.1) / 0.25,
+        (drawn["speed_gain"] - 1) / 0.1,
+        (drawn["steering_lag"] - 0.05) / 0.02,
+    ]
+    torch.testing.assert_close(world.hidden(), torch.stack(wanted, 1))
+    assert len(set(world.hidden()[:, 0].tolist())) == 3
+
+
 def test_respawn_draws_anew_for_the_masked_cars_alone():
     world = world_of(4, Randomisation())
     world.respawn(everyone(world), torch.zeros(4, 3))

@@ -181,7 +181,7 @@ def test_driving_back_over_the_start_line_and_forward_again_is_no_lap():
 
 
 def test_against_the_waypoints_progress_grows_too():
-    """From x = 3.5 back to the start line at x = 2 and beyond; away from corners, where 0.14 m ahead is bent."""
+    """From x = 3.5 back over the start line at x = 2, away from corners: 0.14 m ahead is straight ahead."""
     env = started(env_of(), distance=14.5, reversed=True)
     assert float(env.episode.distance) == pytest.approx(14.5 + REFERENCE_POINT, abs=1e-5)
     outcomes = drive_along(env, [15.0, 16.0, 17.0], reversed=True)
@@ -230,6 +230,20 @@ def test_wheels_turn_with_the_car():
     # Heading inwards the front is on the road where the rear was off it.
     assert not bool(move(started(env_of()), (2.5, -0.43, math.pi / 2)).state.all_wheels_on_track)
     assert bool(move(started(env_of()), (2.5, -0.41, math.pi / 2)).state.all_wheels_on_track)
+
+
+def test_wheels_lie_where_the_car_has_them_at_any_angle():
+    """On the circle, whose road ends at 2.4 m, 45 degrees to the left of the way out.
+
+    The right front wheel is 0.0823 cos 45 + 0.0796 sin 45 = 0.1145 m further out than the car, and nearly
+    level with it; the left front wheel is as far to the side.
+    """
+    inside, beyond = (
+        move(started(env_of(tracks=[circle()])), (x, 0.0, math.pi / 4)).state for x in (2.2845, 2.2865)
+    )
+    assert bool(inside.all_wheels_on_track)
+    assert not bool(beyond.all_wheels_on_track)
+    assert not bool(beyond.is_offtrack)
 
 
 def test_immobilised_after_fifteen_steps_without_moving():
@@ -323,6 +337,7 @@ def test_what_the_reward_is_told():
     assert float(outcome.reward) == pytest.approx(x - 2.14 - 0.1, abs=1e-5)
     assert set(outcome.terms) == {"gain", "time"}
     assert float(outcome.terms["time"]) == pytest.approx(-0.1)
+    assert torch.equal(env.projection.offset, state.projection.offset)
     assert int(move(env, (2.4, 0.1, 0.0)).state.steps) == 2
 
 
@@ -414,6 +429,7 @@ def test_reset_begins_anew_for_the_masked_cars_alone():
     assert episode.still_steps.tolist() == [0, 0, 0]
     assert episode.backward_steps.tolist() == [1, 0, 1]
     assert episode.number.tolist() == [0, 1, 0]
+    assert env.projection.distance.tolist() == pytest.approx([5.04, 0.14, 5.04], abs=1e-5)
     # The next step is measured from the new place, and no car seems to have jumped.
     env.world.path = [env.world.pose + torch.tensor([0.1, 0.0, 0.0])]
     outcome = env.step(torch.zeros(3, dtype=torch.long))
@@ -478,6 +494,7 @@ def test_a_restored_environment_goes_on_as_it_would_have():
         return [
             *(outcome.reward, outcome.state.steps, outcome.state.progress),
             *(env.world.pose, env.episode.reversed, env.episode.number, env.recent_commands),
+            env.projection.distance,
         ]
 
     first = go_on()

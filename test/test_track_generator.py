@@ -85,3 +85,15 @@ def test_giving_up(monkeypatch):
     monkeypatch.setattr(track_generator, "ATTEMPTS", 1)
     with pytest.raises(TrackError, match=r"no track found with width=2\.0 and min_radius=3\.0"):
         generate_track(0, 2.0, 3.0)
+
+
+def test_a_made_up_track_is_loaded_by_its_seed():
+    track = load_track("random:7")
+    assert track.name == "generated_7"
+    assert torch.equal(track.center, generate_track(7).center)
+
+
+@pytest.mark.parametrize("seed", ["", "-1", "1.5", "x", "\u0663", "9" * 5000])
+def test_a_seed_that_is_no_number_is_refused(seed):
+    with pytest.raises(TrackError, match="the seed must be a whole number from 0 on, as in random:7"):
+        load_track(f"random:{seed}")

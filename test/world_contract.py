@@ -206,6 +206,21 @@ class WorldContract:
         world.respawn(everyone(world), poses(world, (0.5, 0.5, 2.0)))
         assert float((world.images().float() - moved).abs().flatten(1).mean(1).min()) > 2
 
+    def test_what_is_hidden_is_a_row_of_numbers_a_car(self, world: World) -> None:
+        """None at all where a world cannot know; the same until the car is respawned."""
+        hidden = world.hidden()
+        assert hidden.dim() == 2
+        assert len(hidden) == self.num_cars
+        assert hidden.dtype == torch.float32
+        assert hidden.device == world.device
+        assert bool((hidden.abs() < 10).all())  # of the size that a network likes
+        drive(world, commands(world, SLOW_LEFT), 3)
+        assert torch.equal(world.hidden(), hidden)
+        mask = everyone(world)
+        mask[0] = False
+        world.respawn(mask, poses(world, (0.0, 0.0, 0.0)))
+        assert torch.equal(world.hidden()[0], hidden[0])
+
     def test_the_same_seed_gives_the_same_world(self, world: World) -> None:
         def run(seed: int) -> tuple[CarState, Tensor]:
             world.seed(seed)
