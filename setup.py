@@ -41,7 +41,7 @@ setup(
         "pyyaml>=6.0",
         "tensorboard>=2.14",
         "torch>=2.4",
-        "tyro>=0.9",
+        "tyro>=1.0",
     ],
     extras_require={
         "dev": ["mypy", "pytest", "ruff", "stable-baselines3>=2.4"],

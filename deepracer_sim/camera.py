@@ -1,8 +1,8 @@
 """A batched pinhole camera over flat ground: car poses in, pictures out, plain torch on any device.
 
 The camera does not roll, so all pixels of a picture's row see the ground at one depth, and the ground points
-of a row are equally spaced on a straight line. Rendering is therefore two multiply-adds and two table look-ups
-a pixel: texel to material code, code to colour. Far rows see long thin strips of ground; they are averaged
+of a row are equally spaced on a straight line. Rendering is therefore two multiply-adds and two table
+look-ups a pixel: texel to material code, code to colour. Far rows see long thin strips of ground; they are averaged
 over several taps along the viewing direction, each from the pyramid level that fits its footprint.
 """
 
@@ -159,7 +159,7 @@ class Camera:
         places, parts, start = [], [], 0
         for ground in grounds:
             rows = []
-            for level, codes in enumerate(ground.levels):
+            for codes in ground.levels:
                 rows.append((start, codes.shape[1], codes.shape[0]))
                 parts.append(codes.ravel())
                 start += codes.size
@@ -248,7 +248,7 @@ class Camera:
         codes = self._codes(x, y, yaw)
         settings = self.settings
         channels = []
-        for palette in self._palette:
+        for channel, palette in enumerate(self._palette):
             picture = torch.empty(self.num_cars, settings.height, settings.width, device=self.device)
             sky = palette[SKY_CODE :: self._mixtures.shape[1]]
             picture[:, : self._sky_rows] = sky[:, None, None]
@@ -260,7 +260,7 @@ class Camera:
                     block = block.view(self.num_cars, rows, taps, -1).mean(2)
                 picture[:, row : row + rows] = block
                 row, start = row + rows, start + rows * taps
-            channels.append(self._degrade(picture, noise_offset))
+            channels.append(self._degrade(picture, noise_offset + channel * self._noise_used))
         return torch.stack(channels, -1)
 
     def _codes(self, x: Tensor, y: Tensor, yaw: Tensor) -> Tensor:

@@ -182,11 +182,11 @@ def _axle_impulses(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the impulses over the car's mass, m/s: sideways on the front and the rear axle, and the drive.
 
-    The sideways ones solve A J = -u, where u are the axles' sideways speeds. All are cut to the friction
-    circle of their axle, which a sliding wheel spends in the direction of its slip (four-wheel drive: each
-    axle has half of the drive). The tyre gives way in proportion to its slip angle, reaching the limit at
-    `slip_angle`: a compliance on the diagonal of A, taken implicitly, so that it vanishes at low speed and
-    cannot become unstable.
+    The sideways ones solve A J = -u, where u are the axles' sideways speeds, and are cut to the axle's grip.
+    The tyre gives way in proportion to its slip angle, reaching the limit at `slip_angle`: a compliance on
+    the diagonal of A, taken implicitly, so that it vanishes at low speed and cannot become unstable. What the
+    sideways force leaves of an axle's friction circle is there for its half of the drive, which acts along
+    the car: one that slides cannot hold its speed.
     """
     grip = 0.5 * GRAVITY * duration * car.friction
     grip_front, grip_rear = grip * (1 + car.grip_balance), grip * (1 - car.grip_balance)
@@ -206,6 +206,9 @@ def _axle_impulses(
     front = (front_slip - front_rear * rear) / front_front
     front = torch.minimum(torch.maximum(front, -grip_front), grip_front)
 
-    left = (torch.sqrt((g * g - j * j).clamp_min(0.0)) for g, j in ((grip_front, front), (grip_rear, rear)))
+    left_front = torch.sqrt((grip_front * grip_front - front * front).clamp_min(0.0))
+    left_rear = torch.sqrt((grip_rear * grip_rear - rear * rear).clamp_min(0.0))
     half = 0.5 * drive
-    return front, rear, sum(torch.minimum(torch.maximum(half, -most), most) for most in left)
+    drive_front = torch.minimum(torch.maximum(half, -left_front), left_front)
+    drive_rear = torch.minimum(torch.maximum(half, -left_rear), left_rear)
+    return front, rear, drive_front + drive_rear

@@ -146,7 +146,7 @@ def _rim(rows: int, columns: int, width: float) -> NDArray[np.float32]:
     """Return a threshold that lets the grain fade out at the edge, whose texels go on for ever."""
     row, column = np.arange(rows), np.arange(columns)
     distance = np.minimum(np.minimum(row, rows - 1 - row)[:, None], np.minimum(column, columns - 1 - column))
-    return np.asarray(np.maximum(0, 3 - 4 * distance / width), dtype=np.float32)
+    return np.asarray(np.maximum(0, 6 - 8 * distance / width), dtype=np.float32)
 
 
 def _strip(track: Track, start: float, end: float, half_width: float) -> NDArray[np.float64]:

@@ -30,9 +30,15 @@ class FastTrunk(nn.Module):
         self.dense = nn.Linear(32 * self.rows * self.columns, features)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map (B, H, W, C) uint8 to (B, features); what a picture has beyond whole blocks is left out."""
+        """Map (B, H, W, C) uint8 to (B, features).
+
+        What a picture has beyond whole blocks is left out: rows at the top, where there is sky, and columns
+        at both sides.
+        """
         batch, channels = images.shape[0], images.shape[3]
-        whole = images[:, : self.rows * self.BLOCK, : self.columns * self.BLOCK]
+        height, width = self.rows * self.BLOCK, self.columns * self.BLOCK
+        left = (images.shape[2] - width) // 2
+        whole = images[:, images.shape[1] - height :, left : left + width]
         blocks = whole.reshape(batch, self.rows, 2, 2, 4, self.columns, 2, 2, 4, channels)
         # (batch, 16-row, 16-column, 8-row, 8-column, 4-row, 4-column, row, column, channel)
         values = scaled(blocks.permute(0, 1, 5, 2, 6, 3, 7, 4, 8, 9).contiguous())
@@ -100,9 +106,9 @@ class PolicyNetwork(nn.Module):
 class StateCritic(nn.Module):
     """A critic that is told what the simulator knows; it is needed in training only.
 
-    Pinto et al., "Asymmetric Actor Critic for Image-Based Robot Learning", 2017. A picture shows neither speed
-    nor latency nor grip, which decide what comes of an action: told these, the critic leaves much less noise in
-    the advantages, and it costs next to nothing beside a network for pictures.
+    Pinto et al., "Asymmetric Actor Critic for Image-Based Robot Learning", 2017. A picture shows neither
+    speed nor latency nor grip, which decide what comes of an action: told these, the critic leaves much less
+    noise in the advantages, and it costs next to nothing beside a network for pictures.
 
     Args:
         state_size: numbers that describe one car, see `critic_state.CriticState`.

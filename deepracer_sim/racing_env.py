@@ -17,7 +17,7 @@ from deepracer_sim.track import Projection, Track, stack
 from deepracer_sim.world import STEP_TIME, CarState, World
 
 IMMOBILISED_STEPS, IMMOBILISED_DISTANCE = 15, 0.0003
-"""AWS ends an episode after this many consecutive steps that each move the car by less than this (metres)."""
+"""AWS ends an episode after so many consecutive steps that each move the car by no more than this, metres."""
 REVERSED_STEPS = 15
 """AWS ends an episode after this many consecutive steps of falling progress."""
 ROUND_ROBIN_ADVANCE = 0.05
@@ -173,7 +173,7 @@ class RacingEnv:
 
         Args:
             mask: which cars.
-            distance: of base_link from the start line along the centre line, metres, in the driving direction.
+            distance: of base_link from the start line, along the centre line and driving direction, metres.
             reversed: drive against the waypoints.
             offset: to the left of the centre line, metres.
             turn: heading to the left of the centre line's, radians.
@@ -223,7 +223,7 @@ class RacingEnv:
         return Outcome(reward, terms, status, terminated, truncated, state)
 
     def _judge(self, is_offtrack: Tensor) -> Tensor:
-        """Return the `Status` of each car; the last rule that applies wins, as in AWS's order."""
+        """Return the `Status` of each car; the last rule that applies wins."""
         episode, settings = self.episode, self.settings
         status = torch.zeros_like(episode.steps)
         rules = (

@@ -201,6 +201,15 @@ def test_a_fault_of_the_program_has_a_traceback(deepracer, monkeypatch):
         deepracer("demo")
 
 
+@pytest.mark.parametrize(("mine", "used"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_do_not_wait_in_a_loop_unless_told_to(deepracer, monkeypatch, mine, used):
+    monkeypatch.setenv("OMP_WAIT_POLICY", mine or "")
+    if mine is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    deepracer("--help")
+    assert os.environ["OMP_WAIT_POLICY"] == used
+
+
 def test_a_reader_that_goes_away_is_no_error():
     command = f"{sys.executable} -m deepracer_sim.cli train --help | head -1"
     ended = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True)
