@@ -2,8 +2,8 @@
 
 The camera does not roll, so all pixels of a picture's row see the ground at one depth, and the ground points
 of a row are equally spaced on a straight line. Rendering is therefore two multiply-adds and two table
-look-ups a pixel: texel to material code, code to colour. Far rows see long thin strips of ground; they are averaged
-over several taps along the viewing direction, each from the pyramid level that fits its footprint.
+look-ups a pixel: texel to material code, code to colour. Far rows see long thin strips of ground; they are
+averaged over several taps along the viewing direction, each from the pyramid level that fits its footprint.
 """
 
 from __future__ import annotations

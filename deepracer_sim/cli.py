@@ -199,8 +199,9 @@ def run(words: Sequence[str]) -> None:
 
 def main() -> None:
     """Run the program; an error meant for the user ends it with its message alone and exit code 2."""
-    # Before torch is loaded: threads that wait in a loop make it ten times as slow on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Before torch is loaded: its threads wait in a loop for a moment, as suits an idle machine, then sleep;
+    # waiting longer would make them ten times as slow on a busy one.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         run(sys.argv[1:])
         sys.stdout.flush()

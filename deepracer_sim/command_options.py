@@ -82,10 +82,8 @@ def parse(command: Command, program: str, words: Sequence[str]) -> Callable[[], 
     if unknown:
         names, options = [word for word in unknown if word.startswith("-")] or unknown, option_names(command)
         near = difflib.get_close_matches(names[0].replace("_", "-"), options, cutoff=0.7)
-        hint = f"; perhaps {' or '.join(near)} is meant" if near else ""
-        raise SettingError(
-            f"{program} does not know {' '.join(names)}{hint}; its options are {', '.join(options)}"
-        )
+        hint = f"perhaps {' or '.join(near)}" if near else f"its options are {', '.join(options)}"
+        raise SettingError(f"{program} does not know {' '.join(names)}: {hint}; {program} --help tells more")
     return call
 
 

@@ -38,7 +38,7 @@ class ProgressLine:
     def __call__(self, row: Row) -> None:
         """Show a row of metrics."""
         if row["evaluation_clean_runs"] == row["evaluation_clean_runs"]:
-            runs = 2 * self.settings.evaluation.starts * len(self.settings.track)
+            runs = self.settings.evaluation.cars_per_track * len(self.settings.track)
             self._evaluated = f"{row['evaluation_clean_runs']:.0f}/{runs}"
         text = self._text(row)
         if self._is_live:
@@ -78,7 +78,10 @@ class ProgressLine:
             limits.append(60 * stop.minutes - seconds)
         if stop.iterations is not None:
             limits.append((stop.iterations - row["iteration"]) * seconds / row["iteration"])
-        return _clock(max(0.0, min(limits))) if limits else "?"
+        if not limits:
+            return "?"
+        # Nobody knows when the target will be reached; these limits hold at the latest.
+        return f"{'<' if stop.target else ''}{_clock(max(0.0, min(limits)))}"
 
 
 def _clock(seconds: float) -> str:

@@ -179,11 +179,11 @@ class EpisodeSettings(Settings):
 class PPOSettings(Settings):
     """AWS's hyperparameters under AWS's names, and what AWS fixed in its code."""
 
-    batch_size: int = Field(512, ge=16, le=65536, description="samples a gradient step")
+    batch_size: int = Field(1024, ge=16, le=65536, description="samples a gradient step")
     num_epochs: int = Field(4, ge=1, le=100, description="passes over each rollout")
     lr: float = Field(2e-3, ge=1e-8, le=1e-1, description="learning rate at the start")
     beta_entropy: float = Field(0.01, ge=0, le=1, description="weight of the policy's entropy")
-    discount_factor: float = Field(0.95, ge=0, le=1, description="of a reward one step later")
+    discount_factor: float = Field(0.99, ge=0, le=1, description="of a reward one step later")
     loss_type: Literal["huber", "mean squared error"] = Field(
         "mean squared error", description="of the critic"
     )
@@ -196,7 +196,7 @@ class PPOSettings(Settings):
         le=1000,
         description="end a rollout after this many episodes instead of after rollout_steps",
     )
-    rollout_steps: int = Field(32, ge=1, le=10_000, description="steps of each car a rollout")
+    rollout_steps: int = Field(16, ge=1, le=10_000, description="steps of each car a rollout")
     gae_lambda: float = Field(0.9, ge=0, le=1, description="trace of the advantage estimate")
     clip: float = Field(0.2, gt=0, lt=1, description="largest change of an action's probability ratio")
     max_gradient_norm: float = Field(0.5, gt=0, description="longer gradients are cut to this")
@@ -233,7 +233,13 @@ class EvaluationSettings(Settings):
     every: int = Field(8, ge=1, description="iterations between evaluations")
     laps: int = Field(3, ge=1, le=100, description="laps from each start")
     starts: int = Field(8, ge=1, le=64, description="starts along each track, each in both directions")
+    draws: int = Field(2, ge=1, le=64, description="cars from each start in each direction, drawn apart")
     randomised: bool = Field(True, description="evaluate on cars and pictures drawn from the same ranges")
+
+    @property
+    def cars_per_track(self) -> int:
+        """Cars that drive on each track."""
+        return 2 * self.starts * self.draws
 
 
 SMALLEST_PICTURE = {"FAST": 16, "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": 36}
@@ -250,7 +256,7 @@ class TrainSettings(Settings):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of everything random")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where simulation and learning run")
     threads: int = Field(2, ge=1, le=64, description="CPU threads of the learning")
-    num_cars: int = Field(64, ge=1, le=65536, description="cars that collect experience side by side")
+    num_cars: int = Field(256, ge=1, le=65536, description="cars that collect experience side by side")
     network: Literal["FAST", "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"] = Field("FAST", description="architecture")
     critic: Literal["state", "image"] = Field(
         "state",
@@ -334,7 +340,7 @@ def aws_profile() -> TrainSettings:
             max_gradient_norm=1e9,
         ),
         stop=StopSettings(minutes=60, target=False),
-        evaluation=EvaluationSettings(every=1, laps=1, starts=5, randomised=False),
+        evaluation=EvaluationSettings(every=1, laps=1, starts=5, draws=1, randomised=False),
     )
 
 

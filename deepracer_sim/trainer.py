@@ -59,13 +59,8 @@ class Trainer:
         run: RunFolder,
         report: Callable[[Row], None] = lambda row: None,
     ) -> None:
-        self.env, self.evaluation_env, self.settings, self.run, self.report = (
-            env,
-            evaluation_env,
-            settings,
-            run,
-            report,
-        )
+        self.env, self.evaluation_env = env, evaluation_env
+        self.settings, self.run, self.report = settings, run, report
         torch.manual_seed(settings.seed)
         camera = settings.camera
         shape = (camera.height, camera.width, camera.channels)

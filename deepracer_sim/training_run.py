@@ -163,7 +163,7 @@ def make_trainer(run: RunFolder, course: Course, log: TextIO, report: Callable[[
         log,
     )
     judged = settings.evaluation
-    num_cars = 2 * judged.starts * len(course.tracks)
+    num_cars = judged.cars_per_track * len(course.tracks)
     evaluation_env = make_evaluation_env(
         settings, course, run.actions, num_cars, judged.randomised, settings.seed
     )

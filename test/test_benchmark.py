@@ -167,10 +167,8 @@ def test_a_training_that_fails_is_an_error():
 
 @pytest.mark.slow
 def test_one_policy_is_judged_on_tracks_that_it_never_saw(monkeypatch):
-    monkeypatch.setattr(learning, "TRAINED_TRACKS", ("oval",))
-    monkeypatch.setattr(learning, "UNSEEN_TRACKS", ("bowtie",))
-    monkeypatch.setattr(learning, "TRAINED_GENERATED", range(1))
-    monkeypatch.setattr(learning, "UNSEEN_GENERATED", range(1000, 1001))
+    monkeypatch.setattr(learning, "TRAINED_TRACKS", ("oval", "random:0"))
+    monkeypatch.setattr(learning, "UNSEEN_TRACKS", ("bowtie", "random:1000"))
     figures, shares = learning.measure_unseen(0, lambda line: None, 1.0, [*TINY, *QUICK])
     assert {kind: list(tracks) for kind, tracks in shares.items()} == {
         "trained on": ["oval", "generated_0"],
