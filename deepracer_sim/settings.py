@@ -179,7 +179,7 @@ class EpisodeSettings(Settings):
 class PPOSettings(Settings):
     """AWS's hyperparameters under AWS's names, and what AWS fixed in its code."""
 
-    batch_size: int = Field(1024, ge=16, le=65536, description="samples a gradient step")
+    batch_size: int = Field(512, ge=16, le=65536, description="samples a gradient step")
     num_epochs: int = Field(4, ge=1, le=100, description="passes over each rollout")
     lr: float = Field(2e-3, ge=1e-8, le=1e-1, description="learning rate at the start")
     beta_entropy: float = Field(0.01, ge=0, le=1, description="weight of the policy's entropy")
@@ -199,9 +199,9 @@ class PPOSettings(Settings):
     rollout_steps: int = Field(16, ge=1, le=10_000, description="steps of each car a rollout")
     gae_lambda: float = Field(0.9, ge=0, le=1, description="trace of the advantage estimate")
     clip: float = Field(0.2, gt=0, lt=1, description="largest change of an action's probability ratio")
-    max_gradient_norm: float = Field(0.5, gt=0, description="longer gradients are cut to this")
+    max_gradient_norm: float = Field(2.0, gt=0, description="longer gradients are cut to this")
     lr_decay_samples: int = Field(
-        250_000, ge=1, description="samples over which the learning rate falls to 0"
+        200_000, ge=1, description="samples over which the learning rate falls to 0"
     )
     final_lr_share: float = Field(0.1, gt=0, le=1, description="but never below this share of lr")
 
@@ -230,16 +230,15 @@ class StopSettings(Settings):
 class EvaluationSettings(Settings):
     """How a policy is judged during a training."""
 
-    every: int = Field(8, ge=1, description="iterations between evaluations")
+    every: int = Field(6, ge=1, description="iterations between evaluations")
     laps: int = Field(3, ge=1, le=100, description="laps from each start")
     starts: int = Field(8, ge=1, le=64, description="starts along each track, each in both directions")
-    draws: int = Field(2, ge=1, le=64, description="cars from each start in each direction, drawn apart")
     randomised: bool = Field(True, description="evaluate on cars and pictures drawn from the same ranges")
 
     @property
     def cars_per_track(self) -> int:
         """Cars that drive on each track."""
-        return 2 * self.starts * self.draws
+        return 2 * self.starts
 
 
 SMALLEST_PICTURE = {"FAST": 16, "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW": 36}
@@ -340,7 +339,7 @@ def aws_profile() -> TrainSettings:
             max_gradient_norm=1e9,
         ),
         stop=StopSettings(minutes=60, target=False),
-        evaluation=EvaluationSettings(every=1, laps=1, starts=5, draws=1, randomised=False),
+        evaluation=EvaluationSettings(every=1, laps=1, starts=5, randomised=False),
     )
 
 

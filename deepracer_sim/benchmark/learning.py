@@ -188,7 +188,7 @@ def measure_unseen(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         # Evaluated on all its tracks; one start each, in both directions, keeps that from taking over.
-        frugal = ["--evaluation.starts", "1", "--evaluation.laps", "1", "--evaluation.every", "16"]
+        frugal = [f"--evaluation.{name}" for name in ("starts=1", "laps=1", "every=16")]
         stop = ["--stop.minutes", str(minutes), "--stop.no-target"]
         options = ["--seed", str(seed), "--run", str(path), *frugal, *stop, *arguments]
         wall_seconds, _ = _train([*options, "--track", *TRAINED_TRACKS])
