@@ -224,7 +224,7 @@ class StopSettings(Settings):
     minutes: float | None = Field(10.0, gt=0, description="wall time")
     iterations: int | None = Field(None, ge=1, description="rollouts, each with its update")
     target: bool = Field(True, description="stop when every lap of the evaluation was clean")
-    target_evaluations: int = Field(1, ge=1, le=100, description="so many evaluations in a row")
+    target_evaluations: int = Field(2, ge=1, le=100, description="so many evaluations in a row")
 
 
 class EvaluationSettings(Settings):
