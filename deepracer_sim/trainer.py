@@ -31,7 +31,7 @@ class Best:
 
     Attributes:
         iteration: whose it is.
-        score: clean runs, then completion, then the negative lap time; compared in that order.
+        score: clean runs, then completion; compared in that order.
     """
 
     iteration: int = -1
@@ -115,17 +115,12 @@ class Trainer:
         return self.network(images).argmax(1)
 
     def _judge(self, evaluation: Evaluation | None) -> bool:
-        """Remember whether this policy is the best so far."""
+        """Remember whether this policy is the best so far; of equals the later one, which has learnt longer."""
         if evaluation is None:
             return False
         self.clean_in_a_row = self.clean_in_a_row + 1 if evaluation.is_clean else 0
-        lap_time = evaluation.lap_time
-        score = (
-            evaluation.clean_runs,
-            round(evaluation.completion, 6),
-            -lap_time if lap_time == lap_time else -math.inf,
-        )
-        if score <= self.best.score:
+        score = (evaluation.clean_runs, round(evaluation.completion, 6))
+        if score < self.best.score:
             return False
         self.best = Best(self.iteration, score)
         return True
