@@ -28,6 +28,8 @@ START_LINE_WIDTH = 0.06
 """Metres along the track."""
 NUM_CODES = 256
 SUPERSAMPLING = 2
+NONE, FULL = np.uint8(0), np.uint8(252)
+"""A material's share of a texel while it is painted; 252 can be divided by all that a texel can hold."""
 
 
 class Material(IntEnum):
@@ -83,10 +85,10 @@ def paint(track: Track, num_levels: int = 6, seed: int = 0) -> Ground:
     labels = _labels(track, origin, shape, seed)
     size = (shape[1], shape[0])
     shares = [
-        cv2.resize((labels == material).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        cv2.resize(np.where(labels == material, FULL, NONE), size, interpolation=cv2.INTER_AREA)
         for material in range(Material.SKY)
     ]
-    weights = [np.stack(shares, -1)]
+    weights = [np.stack(shares, -1) / np.float32(FULL)]
     for _ in range(num_levels - 1):
         rows, columns, count = weights[-1].shape
         weights.append(weights[-1].reshape(rows // 2, 2, columns // 2, 2, count).mean((1, 3)))

@@ -115,7 +115,7 @@ class Trainer:
         return self.network(images).argmax(1)
 
     def _judge(self, evaluation: Evaluation | None) -> bool:
-        """Remember whether this policy is the best so far; of equals the later one, which has learnt longer."""
+        """Tell whether this policy is the best so far; of equals, the later one has learnt longer."""
         if evaluation is None:
             return False
         self.clean_in_a_row = self.clean_in_a_row + 1 if evaluation.is_clean else 0
