@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from deepracer_sim.settings import CarSettings, Randomisation
+from deepracer_sim.world import CarState
 
 WHEELBASE = 0.163974
 """Distance between the axles, metres (front hinge at +0.082311, rear wheels at -0.081663 of base_link)."""
@@ -212,3 +213,17 @@ def _axle_impulses(
     drive_front = torch.minimum(torch.maximum(half, -left_front), left_front)
     drive_rear = torch.minimum(torch.maximum(half, -left_rear), left_rear)
     return front, rear, drive_front + drive_rear
+
+
+def reference_point(car: CarState) -> Tensor:
+    """Return the point that AWS measures progress at, (N, 2)."""
+    x = car.x + REFERENCE_POINT * torch.cos(car.yaw)
+    return torch.stack((x, car.y + REFERENCE_POINT * torch.sin(car.yaw)), 1)
+
+
+def points_in_world(car: CarState, points: Tensor) -> Tensor:
+    """Return points of the car's frame (K, 2) in the world, (N, K, 2)."""
+    cosine, sine = torch.cos(car.yaw)[:, None], torch.sin(car.yaw)[:, None]
+    x = car.x[:, None] + cosine * points[:, 0] - sine * points[:, 1]
+    y = car.y[:, None] + sine * points[:, 0] + cosine * points[:, 1]
+    return torch.stack((x, y), 2)

@@ -15,6 +15,7 @@ from deepracer_sim.racing_env import RacingEnv
 from deepracer_sim.reward import PythonReward
 from deepracer_sim.rollout import Rollout
 from deepracer_sim.settings import PPOSettings
+from deepracer_sim.world import WorldInterrupted
 
 MAX_SAMPLES = 10_000
 """A rollout that waits for episodes to end is cut here, as AWS's is."""
@@ -40,9 +41,27 @@ class Collector:
         self.state = CriticState(env)
         self._episode_reward = torch.zeros(env.num_cars, device=env.device)
 
-    @torch.no_grad()
+    def restart(self) -> None:
+        """Start new episodes with all cars."""
+        self._episode_reward.zero_()
+        self.env.reset()
+
     def collect(self) -> tuple[Rollout, dict[str, float]]:
-        """Return a rollout and its means: episodes, mean reward and completion of those that ended, terms."""
+        """Return a rollout and its means: episodes, mean reward and completion of those that ended, terms.
+
+        What an interruption of the world left unfinished is dropped, and the rollout begun anew.
+        """
+        interrupted = False
+        while True:
+            try:
+                if interrupted:
+                    self.restart()
+                return self._collect()
+            except WorldInterrupted:
+                interrupted = True
+
+    @torch.no_grad()
+    def _collect(self) -> tuple[Rollout, dict[str, float]]:
         steps: list[tuple[Tensor, ...]] = []
         terms: list[Tensor] = []
         ended: list[Tensor] = []

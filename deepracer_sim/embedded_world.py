@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from deepracer_sim.camera import Camera, Lens, nominal_colours, randomised_colou
 from deepracer_sim.car import CarMotion, CarParameters
 from deepracer_sim.ground import Ground
 from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation
-from deepracer_sim.world import STEP_TIME, CarState
+from deepracer_sim.world import STEP_TIME, CarState, wrapped
 
 SUBSTEPS = 5
 """Physics substeps a step. More of them change a turn with grip by less than 1 %, and one that has been
@@ -73,7 +73,8 @@ class EmbeddedWorld:
         ranges, generator = self._randomisation, self._generator
         self._parameters = self._parameters.randomised(ranges, generator, mask)
         low, high = ranges.latency
-        unit = torch.rand(self.num_cars, generator=generator, device=self.device)
+        draws = torch.rand(ranges.latency_draws, self.num_cars, generator=generator, device=self.device)
+        unit = draws.amax(0)
         self._latency = torch.where(mask, low + (high - low) * unit, self._latency)
         self._lens = self._lens.randomised(self._nominal_lens, ranges, generator, mask)
         colours = randomised_colours(ranges, generator, self.num_cars)
@@ -95,7 +96,8 @@ class EmbeddedWorld:
 
     def state(self) -> CarState:
         """Return the state at the end of the last step."""
-        return CarState(*(getattr(self._motion, field.name) for field in fields(CarState)))
+        state = CarState(*(getattr(self._motion, field.name) for field in fields(CarState)))
+        return replace(state, yaw=wrapped(state.yaw))
 
     def images(self) -> Tensor:
         """Return what the cameras see, (N, height, width, channels) uint8."""
@@ -112,6 +114,9 @@ class EmbeddedWorld:
             50 * (car.steering_lag - 0.05),
         )
         return torch.stack(columns, 1)
+
+    def pause(self) -> None:
+        """Nothing moves between the steps anyway."""
 
     def seed(self, seed: int) -> None:
         """Restart the world's random draws, those of the pixel noise too."""

@@ -23,3 +23,7 @@ class RewardError(DeepRacerError):
 
 class RunError(DeepRacerError):
     """A run folder, checkpoint or exported model that is missing, damaged or does not fit."""
+
+
+class DivergenceError(RunError):
+    """A training whose loss or weights are no numbers any more; resumed, it would end the same way."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -277,12 +277,22 @@ def crossing_time(travelled: NDArray[np.float32], goal: float) -> float | None:
     return float(after + share) * STEP_TIME
 
 
-def place_evenly(env: RacingEnv, starts: int = 8) -> None:
+def joined(parts: Sequence[Evaluation]) -> Evaluation:
+    """Return the runs of several evaluations as one, with the trace of the last."""
+    return Evaluation(tuple(run for part in parts for run in part.runs), parts[-1].trace)
+
+
+def place_evenly(env: RacingEnv, starts: int = 8, first: int = 0) -> None:
     """Spread the cars over `starts` places along their track, and over both directions of each place.
 
     Cars on the same track take the places in turn: first all places forwards, then all against the waypoints.
+
+    Args:
+        env: whose cars.
+        starts: places along each track.
+        first: place of the first car, where there are fewer cars than places.
     """
-    order = env.order_on_track.to(env.device)
+    order = env.order_on_track.to(env.device) + first
     share = (order % starts) / starts
     everyone = torch.ones(env.num_cars, dtype=torch.bool, device=env.device)
     env.place(everyone, share * env.track_length, (order // starts) % 2 == 1)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import CarRun, Evaluation, Trace
 from deepracer_sim.evaluation_report import best_lap
+from deepracer_sim.file_replacement import replacing
 from deepracer_sim.ground import MARGIN, RESOLUTION, Material, paint
 from deepracer_sim.racing_env import Status
 from deepracer_sim.track import Track
@@ -52,25 +50,6 @@ NARROWEST_RANGE = 0.2
 
 WIDTH, HEADER, FOOTER, RIM, BAR, DPI = 16.0, 1.45, 0.95, 0.35, 4.5, 100
 """Of the picture and its parts, inches, and dots an inch."""
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name to write to, which takes the place of `path` once the block is through.
-
-    Raises:
-        RunError: the disk is full or the folder cannot be written; an older file at `path` is intact.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1)
@@ -135,7 +114,7 @@ def save_picture(evaluation: Evaluation, track: Track, path: str | os.PathLike[s
     _add_colour_bar(figure, _draw_lines(axes, evaluation.trace, cars))
     _draw_direction(axes, track, runs)
     _write_title(figure, track, runs)
-    with replacing(path) as temporary:
+    with replacing(path, RunError) as temporary:
         figure.savefig(temporary)
 
 

@@ -19,6 +19,7 @@ from deepracer_sim.camera import Camera
 from deepracer_sim.checkpoint import Checkpoint
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation, Policy, evaluate, place_evenly
+from deepracer_sim.file_replacement import replacing
 from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, RunFolder, listed_runs
 from deepracer_sim.settings import CameraSettings, EvaluateSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_evaluation_env
@@ -163,7 +164,7 @@ def write_evaluation(
     Raises:
         RunError: the folder cannot be written.
     """
-    from deepracer_sim.evaluation_picture import replacing, save_picture
+    from deepracer_sim.evaluation_picture import save_picture
     from deepracer_sim.evaluation_report import to_json
     from deepracer_sim.evaluation_video import save_video
 
@@ -171,7 +172,7 @@ def write_evaluation(
     track = course.tracks[0]
     written = [folder / "evaluation.json", folder / "driven_lines.png"]
     report = to_json(evaluation, model=model.name, settings=settings.model_dump(mode="json"))
-    with replacing(written[0]) as temporary:
+    with replacing(written[0], RunError) as temporary:
         temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     save_picture(evaluation, track, written[1])
     if settings.video:

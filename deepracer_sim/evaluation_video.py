@@ -15,8 +15,8 @@ from torch import Tensor
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation
 from deepracer_sim.evaluation_map import Picture
-from deepracer_sim.evaluation_picture import replacing
 from deepracer_sim.evaluation_screen import HEIGHT, WIDTH, Pictures, Screen
+from deepracer_sim.file_replacement import replacing
 from deepracer_sim.track import Track
 from deepracer_sim.world import STEP_TIME
 
@@ -58,7 +58,7 @@ def save_video(
     if len(shown) < steps:
         raise RunError(f"no video: {len(shown)} images of a run of {steps} steps; give one for each step")
     screen = Screen(evaluation, track, np.asarray(action_table, dtype=np.float64), title)
-    with replacing(path) as temporary:
+    with replacing(path, RunError) as temporary:
         _encode(screen.frames(shown, None if images is None else own, HOLD), temporary, Path(path))
 
 

@@ -110,8 +110,6 @@ class DeepRacerVectorEnv(VectorEnv[Images, NDArray[np.int64], NDArray[Any]]):
         mask = self._reset_mask(options)
         if seed is not None or not self._was_reset:
             self._env.seed(int(self.np_random.integers(2**63)))
-            # Where starts go round the track, the number of the episode decides.
-            self._env.episode.number = torch.full_like(self._env.episode.number, -1)
         self._was_reset = True
         self._env.reset(mask)
         self._is_over = self._is_over & ~mask

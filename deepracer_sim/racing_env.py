@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepracer_sim.car import REFERENCE_POINT, WHEEL_POINTS
+from deepracer_sim.car import WHEEL_POINTS, points_in_world, reference_point
 from deepracer_sim.reward import Reward, RewardState
 from deepracer_sim.settings import EpisodeSettings
 from deepracer_sim.track import Projection, Track, stack
-from deepracer_sim.world import STEP_TIME, CarState, World
+from deepracer_sim.world import STEP_TIME, CarState, World, wrapped
 
 IMMOBILISED_STEPS, IMMOBILISED_DISTANCE = 15, 0.0003
 """AWS ends an episode after so many consecutive steps that each move the car by no more than this, metres."""
@@ -88,6 +88,9 @@ class RacingEnv:
         reward: see `reward.Reward`.
         settings: start and end of episodes.
         seed: of the starts.
+
+    Attributes:
+        on_step: called with the actions (N,) and the outcome of each step, for those who watch.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class RacingEnv:
         self.device = world.device
         self.settings = settings
         self.reward = reward
+        self.on_step: Callable[[Tensor, Outcome], None] = lambda action, outcome: None
         single = len(tracks) == 1
         self.track = (tracks[0] if single else stack(list(tracks), track_index.cpu())).to(self.device)
         self.track_length = self.track.length.expand(self.num_cars)
@@ -181,11 +185,11 @@ class RacingEnv:
         zero = torch.zeros_like(distance)
         pose = self.track.pose_at(distance, reversed, zero if offset is None else offset)
         if turn is not None:
-            pose = torch.cat((pose[:, :2], pose[:, 2:] + turn[:, None]), 1)
+            pose = torch.cat((pose[:, :2], wrapped(pose[:, 2:] + turn[:, None])), 1)
         self.world.respawn(mask, pose)
         episode = self.episode
         episode.reversed = torch.where(mask, reversed, episode.reversed)
-        self._position = _reference_point(self.world.state())
+        self._position = reference_point(self.world.state())
         self.projection = self.track.project(self._position, episode.reversed)
         self.recent_commands = self.recent_commands.masked_fill(mask[:, None], 0.0)
         episode.distance = torch.where(mask, self.projection.distance, episode.distance)
@@ -202,7 +206,7 @@ class RacingEnv:
         command = self.actions[action]
         self.world.step(command)
         car, episode = self.world.state(), self.episode
-        position = _reference_point(car)
+        position = reference_point(car)
         projection = self.track.project(position, episode.reversed)
         gained = projection.distance - episode.distance
         half = 0.5 * self.track_length
@@ -220,7 +224,9 @@ class RacingEnv:
         reward, terms = self.reward(state)
         truncated = (status == Status.LAP_COMPLETE) | (status == Status.TIME_UP)
         terminated = (status != Status.IN_PROGRESS) & ~truncated
-        return Outcome(reward, terms, status, terminated, truncated, state)
+        outcome = Outcome(reward, terms, status, terminated, truncated, state)
+        self.on_step(action, outcome)
+        return outcome
 
     def _judge(self, is_offtrack: Tensor) -> Tensor:
         """Return the `Status` of each car; the last rule that applies wins."""
@@ -241,7 +247,7 @@ class RacingEnv:
         self, car: CarState, position: Tensor, projection: Projection, gained: Tensor, command: Tensor
     ) -> RewardState:
         episode = self.episode
-        on_road = self.track.is_on_road(_world_points(car, self._wheels))
+        on_road = self.track.is_on_road(points_in_world(car, self._wheels))
         return RewardState(
             position=position,
             heading=car.yaw,
@@ -260,9 +266,11 @@ class RacingEnv:
         )
 
     def seed(self, seed: int) -> None:
-        """Restart the random draws of the starts and of the world."""
+        """Restart the random draws of the starts and of the world, and the count of the episodes."""
         self._generator.manual_seed(seed)
         self.world.seed(seed)
+        # Where starts go round the track or directions alternate, the number of the episode decides.
+        self.episode.number = torch.full_like(self.episode.number, -1)
 
     def snapshot(self) -> dict[str, Any]:
         """Return what changes from step to step, the world's part included (None if it has none)."""
@@ -284,17 +292,3 @@ class RacingEnv:
         self.episode = Episode(**snapshot["episode"])
         self._position, self.recent_commands = snapshot["position"], snapshot["recent_commands"]
         self.projection = self.track.project(self._position, self.episode.reversed)
-
-
-def _reference_point(car: CarState) -> Tensor:
-    """Return the point that AWS measures progress at, (N, 2)."""
-    x = car.x + REFERENCE_POINT * torch.cos(car.yaw)
-    return torch.stack((x, car.y + REFERENCE_POINT * torch.sin(car.yaw)), 1)
-
-
-def _world_points(car: CarState, points: Tensor) -> Tensor:
-    """Return points of the car's frame (K, 2) in the world, (N, K, 2)."""
-    cosine, sine = torch.cos(car.yaw)[:, None], torch.sin(car.yaw)[:, None]
-    x = car.x[:, None] + cosine * points[:, 0] - sine * points[:, 1]
-    y = car.y[:, None] + sine * points[:, 0] + cosine * points[:, 1]
-    return torch.stack((x, y), 2)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from deepracer_inference.action_space import DiscreteActionSpace
 from deepracer_sim.checkpoint import Checkpoint
 from deepracer_sim.errors import RunError
+from deepracer_sim.file_replacement import LEFTOVERS, replacing
 from deepracer_sim.settings import TrainSettings, describe
 from deepracer_sim.simulation import load_actions
 
@@ -112,6 +112,11 @@ class RunFolder:
         """The command that goes on with this run."""
         return f"deepracer train --resume {shlex.quote(str(self.path))}"
 
+    @property
+    def clone_command(self) -> str:
+        """The command that trains on from this run's model with other settings; these are to be added."""
+        return f"deepracer train --from {shlex.quote(str(self.path))}"
+
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -136,8 +141,10 @@ class RunFolder:
                 ) from error
             except OSError:
                 pass  # a file system without locks, as some network drives are
-            for leftover in self.path.rglob(".*.tmp"):  # of a training that was killed
-                leftover.unlink(missing_ok=True)
+            # Of a training that was killed; an evaluation may be writing in its own folder just now.
+            for folder in (self.path, self.path / CHECKPOINTS, self.path / MODEL):
+                for leftover in folder.glob(LEFTOVERS):
+                    leftover.unlink(missing_ok=True)
             yield log
 
     def change_settings(self, settings: TrainSettings) -> None:
@@ -146,7 +153,7 @@ class RunFolder:
         self.settings = settings
 
     def write(self, name: str, content: bytes) -> Path:
-        """Write a file under a temporary name, then rename it.
+        """Write a file as a whole.
 
         Raises:
             RunError: the disk is full or the folder cannot be written; an older file of this name is intact.
@@ -267,13 +274,8 @@ def listed_runs(path: Path) -> str:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(target) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, target)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _file_name(iteration: int) -> str:

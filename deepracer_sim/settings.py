@@ -141,6 +141,12 @@ class Randomisation(Settings):
     colour: Fraction = Field(0.15, description="how far road, lines and surroundings may change colour")
     texture: Range = Field((0.0, 1.5), description="factor on the grain of road and surroundings")
     latency: Range = Field((0.0, 1.5), description="delay from picture to wheels, in steps of 1/15 s")
+    latency_draws: int = Field(
+        2,
+        ge=1,
+        le=10,
+        description="draws of the latency, of which training takes the longest: long ones are hard to learn",
+    )
     steering_bias: Range = Field((-0.02, 0.02), description="radians added to the wanted angle")
     steering_lag: Range = Field((0.03, 0.07), description="time constant of the servo, s")
     motor_gain: Range = Field((0.93, 1.07), description="factor on the wanted speed")
@@ -150,6 +156,10 @@ class Randomisation(Settings):
     friction: Range = Field((0.9, 1.45), description="tyre friction coefficient")
     slip_angle: Range = Field((0.03, 0.15), description="tyre slip angle at the friction limit, radians")
     grip_balance: Range = Field((-0.04, 0.02), description="grip moved from the rear axle to the front one")
+
+    def evenly(self, enabled: bool = True) -> Randomisation:
+        """Return the same ranges with an even draw from each, as policies are judged."""
+        return self.replaced(enabled=enabled, latency_draws=1)
 
     @field_validator(*RANGE_LIMITS)
     @classmethod
@@ -223,8 +233,13 @@ class StopSettings(Settings):
 
     minutes: float | None = Field(10.0, gt=0, description="wall time")
     iterations: int | None = Field(None, ge=1, description="rollouts, each with its update")
-    target: bool = Field(True, description="stop when every lap of the evaluation was clean")
-    target_evaluations: int = Field(2, ge=1, le=100, description="so many evaluations in a row")
+    target: bool = Field(True, description="stop when every lap of the evaluations was clean")
+    target_evaluations: int = Field(
+        2,
+        ge=1,
+        le=100,
+        description="of one policy, each on cars and pictures of its own; the first fault ends them",
+    )
 
 
 class EvaluationSettings(Settings):

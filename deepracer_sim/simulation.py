@@ -18,7 +18,7 @@ from deepracer_sim.reward import ProgressReward, Reward, load_reward
 from deepracer_sim.settings import ActionSettings, EpisodeSettings, Randomisation, TrainSettings
 from deepracer_sim.track import Track, stack
 from deepracer_sim.track_library import load_track
-from deepracer_sim.world import STEP_TIME
+from deepracer_sim.world import STEP_TIME, World
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,9 @@ def make_env(
     randomisation: Randomisation,
     seed: int,
     log: TextIO | None = None,
+    world: World | None = None,
 ) -> RacingEnv:
-    """Return an environment of `num_cars` cars in the embedded world, the tracks dealt out in turn.
+    """Return an environment of `num_cars` cars, the tracks dealt out in turn.
 
     Args:
         settings: of the run: camera, car, reward and device.
@@ -84,11 +85,19 @@ def make_env(
         randomisation: ranges for cars and pictures.
         seed: of starts and draws.
         log: where a user's reward function prints to.
+        world: simulator of `num_cars` cars; by default an embedded one.
     """
     index = torch.arange(num_cars) % len(course.tracks)
-    world = EmbeddedWorld(
-        course.grounds, index, settings.camera, settings.car, randomisation, seed=seed, device=settings.device
-    )
+    if world is None:
+        world = EmbeddedWorld(
+            course.grounds,
+            index,
+            settings.camera,
+            settings.car,
+            randomisation,
+            seed=seed,
+            device=settings.device,
+        )
     reward: Reward = ProgressReward(actions.max_speed, STEP_TIME)
     if settings.reward is not None:
         single = len(course.tracks) == 1
@@ -106,10 +115,13 @@ def make_evaluation_env(
     num_cars: int,
     randomised: bool,
     seed: int,
+    world: World | None = None,
 ) -> RacingEnv:
     """Return an environment whose episodes only a fault ends; its reward is the default one."""
     episode = EpisodeSettings(
         laps=1000, max_steps=100_000, start="line", direction="forward", start_offset=0, start_heading=0
     )
-    ranges = settings.randomisation.replaced(enabled=randomised)
-    return make_env(settings.replaced(reward=None), course, actions, num_cars, episode, ranges, seed)
+    ranges = settings.randomisation.evenly(randomised)
+    return make_env(
+        settings.replaced(reward=None), course, actions, num_cars, episode, ranges, seed, world=world
+    )

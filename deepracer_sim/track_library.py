@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sysconfig
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from deepracer_sim import track_shape
 from deepracer_sim.errors import TrackError
+from deepracer_sim.file_replacement import replacing
 from deepracer_sim.track import Track
 from deepracer_sim.track_drawing import FARTHEST, NARROWEST, read_drawing
 from deepracer_sim.track_shape import Line
@@ -183,14 +183,10 @@ def save_track(track: Track, path: str | os.PathLike[str]) -> None:
     if path.suffix != ".npy":
         raise TrackError(f"track file {path}: the name must end in .npy")
     rows = torch.cat((track.center, track.inner, track.outer), dim=1).double().cpu().numpy()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, np.concatenate((rows, rows[:1])), allow_pickle=False)
-        os.replace(temporary, path)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise TrackError(f"track file {path} cannot be written: {error}") from error
 
 

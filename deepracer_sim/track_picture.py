@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepracer_sim.errors import TrackError
+from deepracer_sim.file_replacement import replacing
 from deepracer_sim.track import Track
 
 if TYPE_CHECKING:
@@ -50,13 +50,10 @@ def draw_track(track: Track, path: str | os.PathLike[str]) -> None:
     axes.set_title(f"{track.name}   {track.length:.2f} m long, {width:.2f} m wide, {direction}")
     axes.set_xlabel("x in metres")
     axes.set_ylabel("y in metres")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        figure.savefig(temporary, dpi=120)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=120)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise TrackError(f"picture {path} cannot be written: {error}") from error
 
 

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from deepracer_sim.collector import Collector
 from deepracer_sim.critic_state import CriticState
-from deepracer_sim.errors import RunError
-from deepracer_sim.evaluation import Evaluation, evaluate, place_evenly
+from deepracer_sim.errors import DivergenceError
+from deepracer_sim.evaluation import Evaluation, evaluate, joined, place_evenly
 from deepracer_sim.network import ImageCritic, PolicyNetwork, StateCritic
 from deepracer_sim.ppo import PPO, UpdateReport
 from deepracer_sim.racing_env import RacingEnv
 from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.settings import TrainSettings
+from deepracer_sim.world import WorldInterrupted
 
 Row = dict[str, float]
 """One line of metrics.csv."""
@@ -31,7 +32,7 @@ class Best:
 
     Attributes:
         iteration: whose it is.
-        score: clean runs, then completion; compared in that order.
+        score: clean evaluations, then clean runs and completion of the last one; compared in that order.
     """
 
     iteration: int = -1
@@ -74,7 +75,7 @@ class Trainer:
         self.samples = 0
         self.seconds = 0.0
         self.best = Best()
-        self.clean_in_a_row = 0
+        self.clean_evaluations = 0
 
     def train(self) -> None:
         """Run until a stop rule holds; the state after each iteration is on disk before the next begins."""
@@ -82,11 +83,12 @@ class Trainer:
         while not self.is_over():
             self.ppo.set_progress(self.samples)
             rollout, means = self.collector.collect()
+            self.env.world.pause()
             update = self.ppo.update(rollout)
             self._refuse_nan(update)
             self.iteration += 1
             self.samples += rollout.num_samples
-            evaluation = self._evaluate() if self.iteration % self.settings.evaluation.every == 0 else None
+            evaluation = self._judged() if self.iteration % self.settings.evaluation.every == 0 else None
             self.seconds = time.monotonic() - started
             is_best = self._judge(evaluation)
             row = self._row(means, update, evaluation)
@@ -98,17 +100,38 @@ class Trainer:
         """Tell whether a stop rule holds."""
         stop = self.settings.stop
         return (
-            (stop.target and self.clean_in_a_row >= stop.target_evaluations)
+            (stop.target and self.clean_evaluations >= stop.target_evaluations)
             or (stop.iterations is not None and self.iteration >= stop.iterations)
             or (stop.minutes is not None and self.seconds >= 60 * stop.minutes)
         )
 
-    def _evaluate(self) -> Evaluation:
-        """Drive greedily from all starts; the draws depend on the seed and the iteration alone."""
+    def _judged(self) -> Evaluation:
+        """Evaluate the policy; as long as every lap is clean, again on other draws: once may be luck."""
+        self.clean_evaluations = 0
+        while True:
+            evaluation = self._evaluate(self.clean_evaluations)
+            if not evaluation.is_clean:
+                return evaluation
+            self.clean_evaluations += 1
+            if self.clean_evaluations >= self.settings.stop.target_evaluations:
+                return evaluation
+
+    def _evaluate(self, attempt: int) -> Evaluation:
+        """Drive greedily from all starts; seed, iteration and attempt alone decide the draws."""
         env, settings = self.evaluation_env, self.settings.evaluation
-        env.seed(self.settings.seed * 100_003 + self.iteration)
-        place_evenly(env, settings.starts)
-        return evaluate(env, self.act, settings.laps)
+        while True:
+            try:
+                env.seed((self.settings.seed * 100_003 + self.iteration) * 101 + attempt)
+                parts = []
+                # Where there are fewer cars than starts, they take turns.
+                for first in range(0, settings.cars_per_track, env.num_cars // len(self.settings.track)):
+                    place_evenly(env, settings.starts, first)
+                    parts.append(evaluate(env, self.act, settings.laps))
+                if env.world is self.env.world:  # one simulator serves both: the training's cars were moved
+                    self.collector.restart()
+                return joined(parts)
+            except WorldInterrupted:
+                continue
 
     def act(self, images: Tensor) -> Tensor:
         """Return the most probable action for each image."""
@@ -118,8 +141,7 @@ class Trainer:
         """Tell whether this policy is the best so far; of equals, the later one has learnt longer."""
         if evaluation is None:
             return False
-        self.clean_in_a_row = self.clean_in_a_row + 1 if evaluation.is_clean else 0
-        score = (evaluation.clean_runs, round(evaluation.completion, 6))
+        score = (self.clean_evaluations, evaluation.clean_runs, round(evaluation.completion, 6))
         if score < self.best.score:
             return False
         self.best = Best(self.iteration, score)
@@ -152,7 +174,7 @@ class Trainer:
                 if best >= 0
                 else f"model of iteration {self.iteration}"
             )
-            raise RunError(
+            raise DivergenceError(
                 f"iteration {self.iteration + 1}: the loss is not a number, training stopped; the {kept} is "
                 f"kept in {self.run.path}. Try a lower lr than {self.settings.ppo.lr:g}, or smaller rewards"
             )
@@ -164,7 +186,7 @@ class Trainer:
             "samples": self.samples,
             "seconds": self.seconds,
             "best": {"iteration": self.best.iteration, "score": list(self.best.score)},
-            "clean_in_a_row": self.clean_in_a_row,
+            "clean_evaluations": self.clean_evaluations,
             "network": self.network.state_dict(),
             "critic": self.critic.state_dict(),
             "optimizer": self.ppo.optimizer.state_dict(),
@@ -177,7 +199,7 @@ class Trainer:
         self.iteration = checkpoint["iteration"]
         self.samples, self.seconds = checkpoint["samples"], checkpoint["seconds"]
         self.best = Best(checkpoint["best"]["iteration"], tuple(checkpoint["best"]["score"]))
-        self.clean_in_a_row = checkpoint["clean_in_a_row"]
+        self.clean_evaluations = checkpoint["clean_evaluations"]
         self.network.load_state_dict(checkpoint["network"])
         self.critic.load_state_dict(checkpoint["critic"])
         self.ppo.optimizer.load_state_dict(checkpoint["optimizer"])

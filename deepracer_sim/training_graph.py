@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepracer_sim.errors import RunError
-from deepracer_sim.evaluation_picture import replacing
+from deepracer_sim.file_replacement import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,11 @@ WIDTH, HEIGHT, DPI = 12.0, 6.0, 130
 SMOOTHED_SHARE = 1 / 20
 """Iterations that a smoothed point is the mean of, over all of them."""
 TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
-"""Seconds between two marks of the time axis; the first that needs no more than MOST_TIME_MARKS."""
+"""Seconds between two marks of the time axis."""
 MOST_TIME_MARKS = 12
+"""On a training whose iterations take equally long."""
+LEAST_TIME_GAP = 1 / 16
+"""Between the middles of two labels of the time axis, over its length; a label is 0.05 wide at the most."""
 
 
 def save_training_graph(
@@ -63,7 +66,7 @@ def save_training_graph(
     figure.legend(
         handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, labelcolor=INK
     )
-    with replacing(path) as temporary:
+    with replacing(path, RunError) as temporary:
         figure.savefig(temporary)
 
 
@@ -145,20 +148,36 @@ def _lay_out(rewards: Axes, shares: Axes, iteration: Column) -> None:
 def _add_time_axis(rewards: Axes, iteration: Column, seconds: Column) -> None:
     """Write the wall time along the upper edge: iterations do not all take equally long."""
     elapsed = np.maximum.accumulate(np.nan_to_num(seconds))
-    step = next((step for step in TIME_STEPS if elapsed[-1] / step <= MOST_TIME_MARKS), TIME_STEPS[-1])
-    marks = np.arange(step, elapsed[-1], step)
-    marks = marks[marks >= elapsed[0]]
+    # Some iterations may take far longer than others: the finest step suits the faster quarter of the axis.
+    edges = np.linspace(iteration[0], iteration[-1], MOST_TIME_MARKS + 1)
+    pace = np.quantile(np.diff(np.interp(edges, iteration, elapsed)), 0.25)
+    steps = [step for step in TIME_STEPS if step >= pace] or [TIME_STEPS[-1]]
+    marks = _time_marks(iteration, elapsed, steps)
     above = rewards.twiny()
     above.set_xlim(rewards.get_xlim())
-    above.set_xticks(np.interp(marks, elapsed, iteration), [_clock(mark, step) for mark in marks])
+    above.set_xticks(list(marks.values()), [_clock(mark, steps[0]) for mark in marks])
     above.set_xlabel("time", color=INK, fontsize=12)
     above.tick_params(colors=INK, length=4)
     above.spines[:].set_visible(False)
 
 
+def _time_marks(iteration: Column, elapsed: Column, steps: Sequence[int]) -> dict[float, float]:
+    """Return times and their places on the axis of iterations, the roundest times first, none too close."""
+    least = LEAST_TIME_GAP * (iteration[-1] - iteration[0])
+    places: dict[float, float] = {}
+    for step in reversed(steps):
+        for mark in np.arange(step, elapsed[-1], step):
+            place = float(np.interp(mark, elapsed, iteration))
+            if mark >= elapsed[0] and all(abs(place - other) >= least for other in places.values()):
+                places[float(mark)] = place
+    return places
+
+
 def _clock(seconds: float, step: int) -> str:
     whole = round(seconds)
-    if step < 60:
-        return f"{whole // 60}:{whole % 60:02d}" if whole >= 60 else f"{whole} s"
     hours, minutes = divmod(whole // 60, 60)
+    if step < 60 and whole < 60:
+        return f"{whole} s"
+    if step < 60:
+        return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
     return f"{hours}:{minutes:02d} h" if hours else f"{minutes} min"

@@ -5,23 +5,40 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import torch
+from torch import Tensor
 
 from deepracer_sim.checkpoint import Checkpoint, differences, on_device
 from deepracer_sim.clone import load_clone
-from deepracer_sim.errors import DeepRacerError, RewardError, RunError, SettingError
+from deepracer_sim.errors import DeepRacerError, DivergenceError, RewardError, RunError, SettingError
 from deepracer_sim.event_files import EventFiles
 from deepracer_sim.export import export
+from deepracer_sim.racing_env import Outcome
 from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
 from deepracer_sim.settings import StopSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_env, make_evaluation_env
 from deepracer_sim.trainer import Best, Row, Trainer
+from deepracer_sim.world import World
 
 PARITY_FRAMES = 64
 """Pictures on which onnxruntime and torch are compared at export."""
+
+
+@dataclass(frozen=True)
+class OtherSimulator:
+    """A simulator in place of the embedded one.
+
+    Attributes:
+        world: of as many cars as the settings say.
+        on_step: called with the actions and the outcome of each step, in evaluations too.
+    """
+
+    world: World
+    on_step: Callable[[Tensor, Outcome], None] = lambda actions, outcome: None
 
 
 def start(
@@ -29,6 +46,7 @@ def start(
     path: Path,
     clone: Path | None = None,
     report: Callable[[Row], None] = lambda row: None,
+    simulator: OtherSimulator | None = None,
 ) -> RunFolder:
     """Train from scratch, or from the weights of `clone`, into a new folder.
 
@@ -37,6 +55,7 @@ def start(
         path: the new run folder.
         clone: run folder or checkpoint whose networks are the start; with the same actions and camera.
         report: called with each row of metrics.
+        simulator: in place of embedded ones.
 
     Raises:
         DeepRacerError: bad settings, reward function, track or folder; the loss became NaN.
@@ -56,12 +75,15 @@ def start(
         run.save_checkpoint(0, trainer.checkpoint(), is_best=False)
 
     with run.training() as log:
-        _train(run, course, log, report, prepare)
+        _train(run, course, log, (report, simulator), prepare)
     return run
 
 
 def resume(
-    path: Path, stop: StopSettings | None = None, report: Callable[[Row], None] = lambda row: None
+    path: Path,
+    stop: StopSettings | None = None,
+    report: Callable[[Row], None] = lambda row: None,
+    simulator: OtherSimulator | None = None,
 ) -> RunFolder:
     """Go on with a run as if it had never stopped.
 
@@ -69,6 +91,7 @@ def resume(
         path: the run folder.
         stop: rules that replace those of the run.
         report: called with each row of metrics.
+        simulator: in place of embedded ones.
 
     Raises:
         DeepRacerError: as `start`, or the run cannot be gone on with.
@@ -100,7 +123,7 @@ def resume(
                     "--stop.no-target, or larger --stop.minutes or --stop.iterations"
                 )
 
-        _train(run, course, log, report, prepare)
+        _train(run, course, log, (report, simulator), prepare)
     return run
 
 
@@ -108,12 +131,13 @@ def _train(
     run: RunFolder,
     course: Course,
     log: TextIO,
-    report: Callable[[Row], None],
+    surroundings: tuple[Callable[[Row], None], OtherSimulator | None],
     prepare: Callable[[Trainer], None],
 ) -> None:
     torch.set_num_threads(run.settings.threads)
+    report, simulator = surroundings
     try:
-        trainer = make_trainer(run, course, log, report)
+        trainer = make_trainer(run, course, log, simulator)
         prepare(trainer)
         with EventFiles(run.path / TENSORBOARD, trainer.iteration) as board:
             trainer.report = lambda row: _tell(row, log, board, report)
@@ -129,18 +153,24 @@ def _train(
             error = RunError(
                 f"cannot write {place}: {error.strerror or error}; free some space or fix the rights"
             )
-        raise type(error)(f"{error}\n{_what_is_saved(run)}") from error
+        raise type(error)(f"{error}\n{_what_is_saved(run, error)}") from error
     finish(run, course)
 
 
-def _what_is_saved(run: RunFolder) -> str:
+def _what_is_saved(run: RunFolder, error: Exception | None = None) -> str:
     """Say how to go on; a folder without a checkpoint is removed, for there is nothing to go on from."""
     iterations = run.iterations()
     if not iterations:
         run.remove()
         return f"Nothing was trained yet, so {run.path} is not kept"
     # The iteration that was under way is lost; all before it is on disk.
-    return f"All up to iteration {iterations[-1]} is saved; to go on: {run.resume_command}"
+    saved = f"All up to iteration {iterations[-1]} is saved"
+    if isinstance(error, DivergenceError):
+        return (
+            f"{saved}, but resumed, this run would end the same way. Train on from its model with a lower "
+            f"lr and this run's other options: {run.clone_command} --ppo.lr {run.settings.ppo.lr / 2:g}"
+        )
+    return f"{saved}; to go on: {run.resume_command}"
 
 
 def _tell(row: Row, log: TextIO, board: EventFiles, report: Callable[[Row], None]) -> None:
@@ -149,9 +179,12 @@ def _tell(row: Row, log: TextIO, board: EventFiles, report: Callable[[Row], None
     report(row)
 
 
-def make_trainer(run: RunFolder, course: Course, log: TextIO, report: Callable[[Row], None]) -> Trainer:
-    """Return a trainer in the embedded world."""
-    settings = run.settings
+def make_trainer(
+    run: RunFolder, course: Course, log: TextIO, simulator: OtherSimulator | None = None
+) -> Trainer:
+    """Return a trainer in the embedded world, or in another simulator."""
+    settings, judged = run.settings, run.settings.evaluation
+    world = simulator.world if simulator else None
     env = make_env(
         settings,
         course,
@@ -161,13 +194,16 @@ def make_trainer(run: RunFolder, course: Course, log: TextIO, report: Callable[[
         settings.randomisation,
         settings.seed,
         log,
+        world,
     )
-    judged = settings.evaluation
-    num_cars = judged.cars_per_track * len(course.tracks)
+    # A simulator of which there is but one serves both in turn, with the cars that it has.
+    num_cars = world.num_cars if world else judged.cars_per_track * len(course.tracks)
     evaluation_env = make_evaluation_env(
-        settings, course, run.actions, num_cars, judged.randomised, settings.seed
+        settings, course, run.actions, num_cars, judged.randomised, settings.seed, world
     )
-    return Trainer(env, evaluation_env, settings, run, report)
+    if simulator:
+        env.on_step = evaluation_env.on_step = simulator.on_step
+    return Trainer(env, evaluation_env, settings, run)
 
 
 def finish(run: RunFolder, course: Course) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from deepracer_sim.errors import DeepRacerError
 from deepracer_sim.settings import CameraSettings
 
 STEP_TIME = 1 / 15
 """Seconds a step: one camera frame, as on AWS and in every world here."""
+
+
+class WorldInterrupted(DeepRacerError):
+    """A simulator was lost and is back: what was going on in it is gone, and all cars must be respawned."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class CarState:
 
     Attributes:
         x, y: base_link, the point on the ground between the axles, metres.
-        yaw: heading, radians.
+        yaw: heading, radians, -pi to pi.
         forward_speed, lateral_speed: velocity in the car's frame, m/s.
         yaw_rate: rad/s.
         steering_angle: angle of the front wheels, radians, left positive.
@@ -33,6 +39,11 @@ class CarState:
     lateral_speed: Tensor
     yaw_rate: Tensor
     steering_angle: Tensor
+
+
+def wrapped(angle: Tensor) -> Tensor:
+    """Return the same angles between -pi and pi, radians."""
+    return (angle + math.pi).remainder(2 * math.pi) - math.pi
 
 
 class World(Protocol):
@@ -66,6 +77,10 @@ class World(Protocol):
 
         Only the critic is told, in training; a world that cannot know returns K = 0.
         """
+        ...
+
+    def pause(self) -> None:
+        """Let time stand still until the next step; a world that moves only in steps does nothing."""
         ...
 
     def seed(self, seed: int) -> None:

@@ -17,7 +17,10 @@ from deepracer_sim.settings import (
     StopSettings,
     TrainSettings,
 )
+from deepracer_sim.training_run import resume
 
+ITERATIONS = 5
+"""Of the training that others are compared with."""
 GROUPS = {
     "actions": ActionSettings(max_speed=2.0, speed_granularity=2, steering_granularity=5),
     "camera": CameraSettings(width=32, height=24),
@@ -98,3 +101,37 @@ def same(left, right):
             )
         )
     return left == right or (left != left and right != right)
+
+
+def to_the_end(copy):
+    return resume(copy.path, copy.settings.stop.replaced(iterations=ITERATIONS))
+
+
+def checkpoint(run, iteration):
+    return run.path / f"checkpoints/iteration_{iteration:05d}.pt"
+
+
+def state(run, iteration):
+    """All of a checkpoint but the clock."""
+    content = dict(Checkpoint.load(checkpoint(run, iteration)).state)
+    assert content.pop("seconds") > 0
+    return content
+
+
+def assert_same_run(run, other):
+    assert rows_of(run) == rows_of(other)
+    assert same(state(run, ITERATIONS), state(other, ITERATIONS))
+    assert run.load_best().iteration == other.load_best().iteration
+    model = "model/model.onnx"
+    assert (run.path / model).read_bytes() == (other.path / model).read_bytes()
+
+
+class Interruption:
+    """Ctrl-C when a training reports an iteration."""
+
+    def __init__(self, iteration):
+        self.iteration = iteration
+
+    def __call__(self, row):
+        if row["iteration"] == self.iteration:
+            raise KeyboardInterrupt

@@ -15,7 +15,6 @@ from deepracer_sim.evaluation_picture import (
     DARKEST,
     FAULT,
     ROAD,
-    replacing,
     save_picture,
     speed_range,
     view_from_above,
@@ -107,16 +106,3 @@ def test_a_car_on_another_track_is_refused(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(RunError, match=r"cannot write .*nowhere/lines\.png: No such file"):
         save_picture(circle_evaluation(), circle(), tmp_path / "nowhere" / "lines.png")
-
-
-def test_a_failed_write_leaves_the_older_file(tmp_path):
-    path = tmp_path / "graph.png"
-    path.write_text("older")
-    with pytest.raises(RunError, match="No space left on device"), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise OSError(28, "No space left on device")
-    assert path.read_text() == "older" and [file.name for file in tmp_path.iterdir()] == ["graph.png"]
-    with replacing(path) as temporary:
-        temporary.write_text("newer")
-        assert path.read_text() == "older" and temporary.suffix == ".png"
-    assert path.read_text() == "newer" and [file.name for file in tmp_path.iterdir()] == ["graph.png"]

@@ -149,13 +149,13 @@ def test_progress_reward_by_hand():
     reward = ProgressReward(max_speed=3.0, step_time=0.1)  # 0.3 m in a step at full speed
     state = states(
         track, [(2.5, 0.0), (2.5, 0.25), (2.5, 0.0), (2.5, -0.9)],
-        step_distance=[0.15, 0.3, -9.0, 0.3], is_offtrack=[False, False, False, True],
+        step_distance=[0.075, 0.3, -9.0, 0.3], is_offtrack=[False, False, False, True],
     )  # fmt: skip
     total, terms = reward(state)
     assert tuple(terms) == reward.term_names
-    torch.testing.assert_close(terms["progress"], torch.tensor([0.5, 0.875, -1.5, 0.0]))
+    torch.testing.assert_close(terms["progress"], torch.tensor([0.5, 0.875, -(1.5**0.5), 0.0]))
     torch.testing.assert_close(terms["off_track"], torch.tensor([0.0, 0.0, 0.0, -1.0]))
-    torch.testing.assert_close(total, torch.tensor([0.5, 0.875, -1.5, -1.0]))
+    torch.testing.assert_close(total, torch.tensor([0.5, 0.875, -(1.5**0.5), -1.0]))
 
 
 def test_python_reward_calls_every_car():

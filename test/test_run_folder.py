@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import pickle
-import resource
 import zipfile
 
 import pytest
 import torch
+from disk_limit import full_disk
 from small_runs import small_settings
 
 from deepracer_sim.checkpoint import Checkpoint, differences, on_device
@@ -24,17 +23,6 @@ STATE = {"network": {"weight": torch.arange(6.0).view(2, 3)}, "samples": 64, "sc
 @pytest.fixture
 def run(tmp_path):
     return RunFolder.create(tmp_path / "run", SETTINGS)
-
-
-@contextlib.contextmanager
-def full_disk(most_bytes):
-    """No file may grow beyond a size: a disk that is full as soon as that much is written, for any user."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def names(run):
@@ -327,7 +315,12 @@ def test_a_folder_that_has_become_a_file_cannot_be_written(run):
 
 
 def test_one_training_at_a_time_and_leftovers_go(run):
-    (run.path / "checkpoints/.best.pt.123.tmp").write_text("half a checkpoint of a training that was killed")
+    for name in ("checkpoints/.best.123.tmp.pt", "model/.model.onnx.123.tmp", ".training_graph.123.tmp.png"):
+        (run.path / name).parent.mkdir(exist_ok=True)
+        (run.path / name).write_text("half a file of a training that was killed")
+    video = run.path / "evaluations/oval/.video.123.tmp.mp4"
+    video.parent.mkdir(parents=True)
+    video.write_text("half a video that another program is writing")
     with run.training() as log:
         log.write("printed\n")
         with (
@@ -335,7 +328,7 @@ def test_one_training_at_a_time_and_leftovers_go(run):
             RunFolder.open(run.path).training(),
         ):
             pass
-    assert not temporary_files(run)
+    assert temporary_files(run) == [video]
     with run.training() as log:
         log.write("printed later\n")
     assert (run.path / "training.log").read_text() == "printed\nprinted later\n"

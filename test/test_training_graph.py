@@ -1,14 +1,29 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from deepracer_sim.errors import RunError
-from deepracer_sim.training_graph import EVALUATION, REWARD, TRAINING, _clock, _smoothed, save_training_graph
+from deepracer_sim.training_graph import (
+    DPI,
+    EVALUATION,
+    HEIGHT,
+    REWARD,
+    TRAINING,
+    WIDTH,
+    _add_time_axis,
+    _clock,
+    _lay_out,
+    _smoothed,
+    save_training_graph,
+)
 
 
 def rows(count: int = 40, judged_every: int = 8) -> list[dict[str, float]]:
@@ -78,7 +93,59 @@ def test_smoothing_is_the_mean_of_the_last_values():
 
 @pytest.mark.parametrize(
     ("seconds", "step", "text"),
-    [(30, 15, "30 s"), (75, 15, "1:15"), (60, 60, "1 min"), (5400, 1800, "1:30 h")],
+    [
+        *[(30, 15, "30 s"), (75, 15, "1:15"), (7215, 15, "2:00:15")],
+        *[(60, 60, "1 min"), (5400, 1800, "1:30 h"), (36060, 60, "10:01 h")],
+    ],
 )
 def test_times_read_as_on_a_clock(seconds, step, text):
     assert _clock(seconds, step) == text
+
+
+def time_axis(durations):
+    """The labels of the time axis and where they lie in the picture, left to right, for seconds each."""
+    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    rewards = figure.add_subplot()
+    iteration, elapsed = np.arange(1.0, len(durations) + 1), np.cumsum(durations)
+    _lay_out(rewards, rewards.twinx(), iteration)
+    _add_time_axis(rewards, iteration, elapsed)
+    figure.canvas.draw()
+    labels = {label.get_text(): label.get_window_extent() for label in figure.axes[-1].get_xticklabels()}
+    places = {text: (box.x0, box.x1) for text, box in sorted(labels.items(), key=lambda item: item[1].x0)}
+    return list(places), list(places.values())
+
+
+def test_iterations_that_take_equally_long_have_evenly_spaced_times():
+    texts, places = time_axis([1.5] * 200)
+    assert texts == ["30 s", "1:00", "1:30", "2:00", "2:30", "3:00", "3:30", "4:00", "4:30"]
+    steps = np.diff([(left + right) / 2 for left, right in places])
+    np.testing.assert_allclose(steps, steps.mean(), atol=1.0)
+
+
+UNEVEN = {
+    "one of two hours": [5.0] * 80 + [7200.0] + [5.0] * 60,
+    "ten times as slow later": [1.0] * 100 + [10.0] * 100,
+    "slower and slower": np.linspace(0.5, 20, 300),
+    "the first one of eleven hours": [40_000.0] + [3.0] * 100,
+    "a quarter of an hour now and then": ([4.0] * 29 + [900.0]) * 4,
+    "all over the place": np.random.default_rng(0).pareto(0.8, 250) * 10,
+}
+
+
+@pytest.mark.parametrize("durations", UNEVEN.values(), ids=UNEVEN)
+def test_times_do_not_overlap_however_uneven_the_iterations(durations):
+    texts, places = time_axis(durations)
+    assert len(texts) >= 5
+    gaps = [right[0] - left[1] for left, right in pairwise(places)]
+    assert min(gaps) > 5  # pixels
+    assert places[0][0] > 0 and places[-1][1] < WIDTH * DPI
+
+
+def test_one_long_iteration_leaves_the_others_their_times():
+    """80 of 5 s, one of two hours, 60 of 5 s: after 6:40 min comes 2:06:40 h."""
+    texts, _ = time_axis(UNEVEN["one of two hours"])
+    assert texts == [
+        *["1 min", "2 min", "3 min", "4 min", "5 min", "6 min", "2:00 h"],
+        *["2:08 h", "2:09 h", "2:10 h", "2:11 h"],
+    ]

@@ -159,7 +159,7 @@ def judge(model: Model, course: Course, num_cars: int, laps: int, seed: int) -> 
     """
     settings = model.settings.replaced(reward=None, device="cpu")
     episode = settings.episode.replaced(start="random", direction="random", laps=1000, max_steps=100_000)
-    ranges = settings.randomisation.replaced(enabled=True)
+    ranges = settings.randomisation.evenly()
     env = make_env(settings, course, model.actions, num_cars, episode, ranges, seed)
     env.reset()
     return evaluate(env, model.policy, laps)

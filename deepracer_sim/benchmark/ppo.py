@@ -66,7 +66,8 @@ def _own_ppo(settings: TrainSettings, folder: Path) -> Learner:
     clock: list[float] = []
     run = RunFolder.create(folder, settings)
     course = Course.load(settings.track)
-    trainer = make_trainer(run, course, io.StringIO(), lambda row: clock.append(time.process_time()))
+    trainer = make_trainer(run, course, io.StringIO())
+    trainer.report = lambda row: clock.append(time.process_time())
 
     def learn(iterations: int) -> list[float]:
         stop = StopSettings(minutes=None, target=False, iterations=trainer.iteration + iterations)

@@ -6,13 +6,13 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from deepracer_sim.errors import RunError
+from deepracer_sim.file_replacement import replacing
 
 FILE = "benchmark.json"
 RATE = "per CPU-second"
@@ -106,7 +106,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def write_report(folder: Path, machine: Machine, figures: Sequence[Figure], details: dict[str, Any]) -> Path:
-    """Write benchmark.json, under a temporary name first; return its path.
+    """Write benchmark.json; return its path.
 
     Raises:
         RunError: the folder cannot be written.
@@ -117,15 +117,9 @@ def write_report(folder: Path, machine: Machine, figures: Sequence[Figure], deta
         "details": details,
     }
     target = folder / FILE
-    temporary = folder / f".{FILE}.{os.getpid()}.tmp"
-    try:
+    with replacing(target, RunError) as temporary:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, target)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise RunError(f"cannot write {target}: {error.strerror}") from error
     return target
 
 
