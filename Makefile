@@ -10,13 +10,15 @@ SHOW_PROGRESS := sed -n -e 's/^ *Downloading \([^ ]*\) *\((.*)\).*/  \1 \2/p' -e
 PIP_INSTALL := set -o pipefail; PYTHONUNBUFFERED=1 $(BIN)/python -m pip install \
 	--disable-pip-version-check --progress-bar off
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo ros test check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: $(VENV)/installed ## train a car, evaluate its model, write pictures and a video
 	@$(BIN)/deepracer demo
+
+ros: $(VENV)/installed-ros ## set up ROS 2 Jazzy in the virtual environment, build its message packages
 
 test: $(VENV)/installed-dev ## run every test
 	@$(BIN)/python -m pytest
@@ -41,6 +43,15 @@ $(VENV)/installed: requirements.txt setup.py
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) -r requirements.txt | $(SHOW_PROGRESS)
 	@$(PIP_INSTALL) --no-deps -e . | $(SHOW_PROGRESS)
+	@touch $@
+
+$(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfaces/*.py interfaces/*/*/*)
+	@[[ "$$(uname -sm)" == "Linux x86_64" ]] || { \
+		echo "$$(uname -sm): ROS 2 has wheels for Linux x86_64 only; build this package with colcon in a ROS 2 Jazzy"; \
+		exit 1; }
+	@echo "Installing ROS 2 Jazzy and building the message packages that it has no wheels of"
+	@$(PIP_INSTALL) -r requirements-ros.txt | $(SHOW_PROGRESS)
+	@$(BIN)/python interfaces/build.py
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt

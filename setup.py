@@ -45,6 +45,19 @@ setup(
     ],
     extras_require={
         "dev": ["mypy", "pytest", "ruff", "stable-baselines3>=2.4"],
+        # ROS 2 Jazzy where there is none; interfaces/build.py adds the packages that have no wheels.
+        "ros": [
+            "empy~=3.3",
+            "lark-parser~=0.12",
+            "ros-diagnostic-msgs~=5.3.6",
+            "ros-geometry-msgs~=5.3.6",
+            "ros-nav-msgs~=5.3.6",
+            "ros-rclpy[fastrtps]~=7.1.6",
+            "ros-sensor-msgs~=5.3.6",
+            "ros-std-msgs~=5.3.6",
+            "ros-std-srvs~=5.3.6",
+            "ros-visualization-msgs~=5.3.6",
+        ],
         "test": ["pytest"],  # tells colcon test to run pytest
     },
     entry_points={"console_scripts": ["deepracer = deepracer_sim.cli:main"]},
