@@ -21,6 +21,10 @@ class RewardError(DeepRacerError):
     """A reward function that cannot be loaded, does not validate or fails while it runs."""
 
 
+class ShutdownInterrupt(KeyboardInterrupt):
+    """An interruption that leaves no time to tidy up: what is on disk must do."""
+
+
 class RunError(DeepRacerError):
     """A run folder, checkpoint or exported model that is missing, damaged or does not fit."""
 

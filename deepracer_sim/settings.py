@@ -266,7 +266,9 @@ class TrainSettings(Settings):
     track: tuple[str, ...] = Field(
         ("reinvent_2018",), min_length=1, description="names, files, or random:SEED"
     )
-    world: Literal["embedded"] = Field("embedded", description="simulator")
+    world: Literal["embedded", "ros"] = Field(
+        "embedded", description="simulator: our own, or one behind ROS that training_node talks to"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of everything random")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where simulation and learning run")
     threads: int = Field(2, ge=1, le=64, description="CPU threads of the learning")

@@ -14,7 +14,14 @@ from torch import Tensor
 
 from deepracer_sim.checkpoint import Checkpoint, differences, on_device
 from deepracer_sim.clone import load_clone
-from deepracer_sim.errors import DeepRacerError, DivergenceError, RewardError, RunError, SettingError
+from deepracer_sim.errors import (
+    DeepRacerError,
+    DivergenceError,
+    RewardError,
+    RunError,
+    SettingError,
+    ShutdownInterrupt,
+)
 from deepracer_sim.event_files import EventFiles
 from deepracer_sim.export import export
 from deepracer_sim.racing_env import Outcome
@@ -142,8 +149,9 @@ def _train(
         with EventFiles(run.path / TENSORBOARD, trainer.iteration) as board:
             trainer.report = lambda row: _tell(row, log, board, report)
             trainer.train()
-    except KeyboardInterrupt:
-        finish(run, course)
+    except KeyboardInterrupt as interruption:
+        if not isinstance(interruption, ShutdownInterrupt):
+            finish(run, course)
         raise KeyboardInterrupt(_what_is_saved(run)) from None
     except (DeepRacerError, OSError) as error:
         with suppress(DeepRacerError, OSError):  # the first error is the one that matters

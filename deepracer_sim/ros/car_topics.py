@@ -1,0 +1,146 @@
+"""The topics of one simulated car: what it publishes and the commands that it listens to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from geometry_msgs.msg import TransformStamped, Twist
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool
+from tf2_msgs.msg import TFMessage
+
+from deepracer_sim.car import MAX_STEERING_ANGLE, WHEELBASE
+from deepracer_sim.ros.conversions import to_camera_info, to_image, to_pose, to_time, to_transform
+from deepracer_sim.ros.simulator import Simulator
+from deepracer_sim.settings import CameraSettings
+
+LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""How the car's own nodes listen to commands: only the newest one counts."""
+WHEEL_RADIUS = 0.036
+"""Metres."""
+WHEEL_JOINTS = [f"{end}_{axle}_wheel_joint" for axle in ("rear", "front") for end in ("left", "right")]
+STEERING_JOINTS = ["left_steering_hinge_joint", "right_steering_hinge_joint"]
+
+
+def speed_of(throttle: float, full_speed: float) -> float:
+    """Return the speed in m/s at which the car's own navigation node gives this throttle, -1 to 1.
+
+    That node turns the share r of the full speed into the throttle 2.2 r - 1.2 r^2, at most 1.
+    """
+    size = min(abs(throttle), 1.0)
+    share = 1.0 if size == 1.0 else (2.2 - math.sqrt(2.2**2 - 4.8 * size)) / 2.4
+    return math.copysign(share * full_speed, throttle)
+
+
+class CarTopics:
+    """Publishes one car's senses and hands its commands to the simulator.
+
+    Args:
+        node: whose topics.
+        simulator: where the car drives.
+        car: its index there.
+        camera: the size of its pictures.
+        full_speed: m/s at full throttle.
+    """
+
+    def __init__(
+        self, node: Node, simulator: Simulator, car: int, camera: CameraSettings, full_speed: float
+    ) -> None:
+        self.simulator, self.car, self.full_speed = simulator, car, full_speed
+        alone = simulator.world.num_cars == 1
+        self.namespace = "" if alone else f"/{simulator.names[car]}"
+        self.frames = "" if alone else f"{simulator.names[car]}/"
+        self._listen(node)
+        sensor = qos_profile_sensor_data
+        space = self.namespace
+        self.image = node.create_publisher(Image, f"{space}/camera/image_raw", sensor)
+        self.info = node.create_publisher(CameraInfo, f"{space}/camera/camera_info", sensor)
+        self.odometry = node.create_publisher(Odometry, f"{space}/odom", 10)
+        self.joints = node.create_publisher(JointState, f"{space}/joint_states", 10)
+        self.off_track = node.create_publisher(Bool, f"{space}/off_track", 10)
+        self.transforms = node.create_publisher(TFMessage, "/tf", 100)
+        self._info = to_camera_info(camera, f"{self.frames}camera_optical_frame")
+
+    def _listen(self, node: Node) -> None:
+        node.create_subscription(Twist, f"{self.namespace}/cmd_vel", self._on_twist, LATEST)
+        try:
+            from ackermann_msgs.msg import AckermannDriveStamped
+        except ImportError:
+            node.get_logger().info("ackermann_msgs is not installed: no topic drive")
+        else:
+            node.create_subscription(AckermannDriveStamped, f"{self.namespace}/drive", self._on_drive, LATEST)
+        try:
+            from deepracer_interfaces_pkg.msg import ServoCtrlMsg
+        except ImportError:
+            node.get_logger().info("deepracer_interfaces_pkg is not installed: no topic ctrl_pkg/servo_msg")
+        else:
+            topic = f"{self.namespace}/ctrl_pkg/servo_msg"
+            node.create_subscription(ServoCtrlMsg, topic, self._on_servo, LATEST)
+
+    def _on_servo(self, message: Any) -> None:
+        speed = speed_of(message.throttle, self.full_speed)
+        self._drive(max(-1.0, min(1.0, message.angle)) * MAX_STEERING_ANGLE, speed)
+
+    def _on_drive(self, message: Any) -> None:
+        self._drive(message.drive.steering_angle, message.drive.speed)
+
+    def _on_twist(self, message: Twist) -> None:
+        speed, turn = message.linear.x, message.angular.z
+        self._drive(math.atan(WHEELBASE * turn / speed) if speed else 0.0, speed)
+
+    def _drive(self, steering_angle: float, speed: float) -> None:
+        if math.isfinite(steering_angle) and math.isfinite(speed):
+            speed = max(-self.full_speed, min(self.full_speed, speed))
+            self.simulator.drive(self.car, steering_angle, speed)
+
+    def publish_motion(self) -> None:
+        """Publish where the car is and how it moves; only what somebody listens to."""
+        simulator, car, time = self.simulator, self.car, to_time(self.simulator.time)
+        state = simulator.state()
+        pose = to_pose(float(state.x[car]), float(state.y[car]), float(state.yaw[car]))
+        if self.odometry.get_subscription_count():
+            message = Odometry(child_frame_id=f"{self.frames}base_link")
+            message.header.frame_id, message.header.stamp = "odom", time
+            message.pose.pose = pose
+            twist = message.twist.twist
+            twist.linear.x, twist.linear.y = float(state.forward_speed[car]), float(state.lateral_speed[car])
+            twist.angular.z = float(state.yaw_rate[car])
+            self.odometry.publish(message)
+        if self.joints.get_subscription_count():
+            self.joints.publish(self._joint_state(float(state.steering_angle[car])))
+        if self.transforms.get_subscription_count():
+            transform = TransformStamped(
+                child_frame_id=f"{self.frames}base_link", transform=to_transform(pose)
+            )
+            transform.header.frame_id, transform.header.stamp = "odom", time
+            self.transforms.publish(TFMessage(transforms=[transform]))
+        if self.off_track.get_subscription_count():
+            self.off_track.publish(Bool(data=bool(simulator.off_track()[car])))
+
+    def publish_picture(self, pictures: Any) -> None:
+        """Publish what the car sees now, `pictures` (N, H, W, C) being that of all cars."""
+        time = self.simulator.time
+        if self.image.get_subscription_count():
+            self.image.publish(to_image(pictures[self.car], f"{self.frames}camera_optical_frame", time))
+        if self.info.get_subscription_count():
+            self._info.header.stamp = to_time(time)
+            self.info.publish(self._info)
+
+    def is_watched(self) -> bool:
+        """Tell whether somebody wants the picture."""
+        return self.image.get_subscription_count() > 0
+
+    def _joint_state(self, steering_angle: float) -> JointState:
+        simulator, car = self.simulator, self.car
+        turned = float(simulator.travelled[car]) / WHEEL_RADIUS
+        turning = float(simulator.state().forward_speed[car]) / WHEEL_RADIUS
+        message = JointState(name=STEERING_JOINTS + WHEEL_JOINTS)
+        message.header.stamp = to_time(simulator.time)
+        # Both hinges get the same angle, as in AWS's simulator.
+        message.position = [steering_angle] * 2 + [turned] * 4
+        message.velocity = [0.0] * 2 + [turning] * 4
+        return message

@@ -1,0 +1,72 @@
+"""Work in a thread beside a node's callbacks: started, called off, and over within a second at shutdown."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rclpy.node import Node
+
+from deepracer_sim.errors import DeepRacerError
+
+LAST_SECOND = 1.0
+"""Seconds that work may take to end at shutdown; what it had written is whole at any time."""
+
+
+class Job:
+    """At most one piece of work at a time.
+
+    Args:
+        node: that logs how it ended.
+        work: called in a thread of its own with an event that calls it off. A KeyboardInterrupt or a
+            `DeepRacerError` from it is logged.
+    """
+
+    def __init__(self, node: Node, work: Callable[[threading.Event], None]) -> None:
+        self._node, self._work = node, work
+        self._thread: threading.Thread | None = None
+        self._called_off = threading.Event()
+        self.error: DeepRacerError | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether work is going on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> bool:
+        """Begin; tell whether it did, which it does not while work is going on."""
+        if self.is_running:
+            return False
+        self._called_off.clear()
+        self.error = None
+        # A daemon: work that does not end in time must not keep the process.
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return True
+
+    def stop(self) -> bool:
+        """Call the work off, without waiting for it; tell whether there was any."""
+        self._called_off.set()
+        return self.is_running
+
+    def shut_down(self) -> None:
+        """Call the work off and wait for its end."""
+        self._called_off.set()
+        if self._thread is not None:
+            self._thread.join(LAST_SECOND)
+
+    def _run(self) -> None:
+        log = self._node.get_logger()
+        try:
+            self._work(self._called_off)
+            log.info("done")
+        except KeyboardInterrupt as interruption:
+            log.info(str(interruption) or "called off")
+        except DeepRacerError as error:
+            self.error = error
+            log.error(str(error))
+        except Exception as error:
+            # Whatever was being said when ROS was shut down could not be said.
+            if self._node.context.ok():
+                raise
+            log.info(f"shut down: {error}")

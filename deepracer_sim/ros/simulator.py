@@ -1,0 +1,98 @@
+"""A world as ROS knows a simulator: a clock that can be held, entities with names, commands that go stale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from deepracer_sim.car import WHEEL_POINTS, points_in_world
+from deepracer_sim.track import Track
+from deepracer_sim.world import STEP_TIME, CarState, World
+
+NANOSECONDS = 1_000_000_000
+FRAMES_A_SECOND = round(1 / STEP_TIME)
+COMMAND_TIMEOUT = 0.5
+"""Simulated seconds without a command after which a car gets no throttle."""
+PLACEMENT_TIME = 1_000_000
+"""Nanoseconds by which the clock goes on when cars are put elsewhere."""
+
+
+def car_names(num_cars: int) -> list[str]:
+    """Return the entities' names: "racecar" for one, "racecar_1" and so on for several."""
+    return ["racecar"] if num_cars == 1 else [f"racecar_{number}" for number in range(1, num_cars + 1)]
+
+
+class Simulator:
+    """Cars on a track with a clock; nothing here is ROS.
+
+    The clock counts frames of 1/15 s, and a millisecond for each time that cars are put elsewhere: no two
+    states ever have the same time, so a picture's stamp tells which one it shows.
+
+    Args:
+        world: the cars.
+        track: that they are on; they start spread evenly along it.
+    """
+
+    def __init__(self, world: World, track: Track) -> None:
+        self.world, self.track = world, track
+        self.names = car_names(world.num_cars)
+        self.is_paused = False
+        self.command = torch.zeros(world.num_cars, 2)
+        self.travelled = torch.zeros(world.num_cars)
+        self._commanded = [0] * world.num_cars
+        self._frame = 0
+        self._placements = 0
+        self.reset_cars()
+
+    @property
+    def time(self) -> int:
+        """Simulated time in nanoseconds."""
+        return self._frame * NANOSECONDS // FRAMES_A_SECOND + self._placements * PLACEMENT_TIME
+
+    def advance(self) -> None:
+        """Drive for a frame; a car whose last command is older than `COMMAND_TIMEOUT` rolls out."""
+        for car, since in enumerate(self._commanded):
+            if self.time - since > COMMAND_TIMEOUT * NANOSECONDS:
+                self.command[car, 1] = 0.0
+        self.world.step(self.command.clone())
+        self.travelled += self.state().forward_speed * STEP_TIME
+        self._frame += 1
+
+    def drive(self, car: int, steering_angle: float, speed: float) -> None:
+        """Give a car (its index) a command that holds until the next one: radians and m/s."""
+        self.command[car, 0] = steering_angle
+        self.command[car, 1] = speed
+        self._commanded[car] = self.time
+
+    def place(self, cars: Sequence[int], poses: Tensor) -> None:
+        """Put cars (their indices) at rest at poses (len(cars), 3): x, y in metres, yaw in radians."""
+        mask = torch.zeros(self.world.num_cars, dtype=torch.bool)
+        mask[list(cars)] = True
+        everyone = torch.zeros(self.world.num_cars, 3)
+        everyone[list(cars)] = poses
+        self.command[mask] = 0.0
+        self.travelled[mask] = 0.0
+        self.world.respawn(mask, everyone)
+        self._placements += 1
+
+    def reset_time(self) -> None:
+        """Set the clock back to 0."""
+        self._frame = self._placements = 0
+        self._commanded = [0] * self.world.num_cars
+
+    def reset_cars(self) -> None:
+        """Put all cars back to where they started."""
+        count = self.world.num_cars
+        share = torch.arange(count) / count
+        never = torch.zeros(count, dtype=torch.bool)
+        self.place(range(count), self.track.pose_at(share * self.track.length, never, torch.zeros(count)))
+
+    def state(self) -> CarState:
+        """Return the state of all cars now."""
+        return self.world.state()
+
+    def off_track(self) -> Tensor:
+        """Tell for each car, (N,), whether none of its wheels is on the road."""
+        return ~self.track.is_on_road(points_in_world(self.state(), torch.tensor(WHEEL_POINTS))).any(1)

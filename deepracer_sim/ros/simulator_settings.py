@@ -1,0 +1,63 @@
+"""Which simulator a node works with, and the way to it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Literal
+
+from pydantic import Field
+
+from deepracer_sim.ros.connection import Connection
+from deepracer_sim.ros.ros_world import RosWorld
+from deepracer_sim.ros.simulator import car_names
+from deepracer_sim.ros.simulator_client import FreeSimulator, SimulatorClient, SteppedSimulator
+from deepracer_sim.settings import CameraSettings, Settings
+
+
+class SimulatorSettings(Settings):
+    """How a simulator is reached."""
+
+    interface: Literal["simulation_interfaces", "gazebo_msgs"] = Field(
+        "simulation_interfaces",
+        description="exact steps, or Gazebo Classic's services: it runs freely and is paused for updates",
+    )
+    prefix: str = Field(
+        "/world_node",
+        description="of its services: /world_node, /gzserver; of Gazebo Classic's state services",
+    )
+    timeout: float = Field(5.0, gt=0, le=600, description="seconds for an answer")
+    patience: float = Field(60.0, ge=0, le=86_400, description="seconds that a lost simulator is waited for")
+
+
+def connect(
+    name: str,
+    settings: SimulatorSettings,
+    camera: CameraSettings,
+    num_cars: int,
+    called_off: threading.Event | None = None,
+) -> RosWorld:
+    """Return the world behind a simulator's topics and services, for the thread that calls.
+
+    Args:
+        name: of the node that talks to it.
+        settings: where it is.
+        camera: the picture wanted.
+        num_cars: as many as the simulator has.
+        called_off: ends every wait once it is set.
+
+    Raises:
+        DeepRacerError: it does not answer, or refuses.
+    """
+    connection = Connection(name, settings.timeout, called_off)
+    simulator: SimulatorClient
+    if settings.interface == "simulation_interfaces":
+        simulator = SteppedSimulator(connection, settings.prefix)
+    else:
+        simulator = FreeSimulator(connection, settings.prefix)
+    names = car_names(num_cars)
+    namespaces = [""] if num_cars == 1 else [f"/{name}" for name in names]
+    try:
+        return RosWorld(connection, simulator, camera, names, namespaces, settings.patience)
+    except BaseException:
+        connection.close()
+        raise
