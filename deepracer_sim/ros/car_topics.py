@@ -7,7 +7,6 @@ from typing import Any
 
 from geometry_msgs.msg import TransformStamped, Twist
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
@@ -15,6 +14,7 @@ from tf2_msgs.msg import TFMessage
 
 from deepracer_sim.car import MAX_STEERING_ANGLE, WHEELBASE
 from deepracer_sim.ros.conversions import to_camera_info, to_image, to_pose, to_time, to_transform
+from deepracer_sim.ros.lean_node import LeanNode, waiting
 from deepracer_sim.ros.simulator import Simulator
 from deepracer_sim.settings import CameraSettings
 
@@ -48,7 +48,7 @@ class CarTopics:
     """
 
     def __init__(
-        self, node: Node, simulator: Simulator, car: int, camera: CameraSettings, full_speed: float
+        self, node: LeanNode, simulator: Simulator, car: int, camera: CameraSettings, full_speed: float
     ) -> None:
         self.simulator, self.car, self.full_speed = simulator, car, full_speed
         alone = simulator.world.num_cars == 1
@@ -65,21 +65,28 @@ class CarTopics:
         self.transforms = node.create_publisher(TFMessage, "/tf", 100)
         self._info = to_camera_info(camera, f"{self.frames}camera_optical_frame")
 
-    def _listen(self, node: Node) -> None:
-        node.create_subscription(Twist, f"{self.namespace}/cmd_vel", self._on_twist, LATEST)
+    def _listen(self, node: LeanNode) -> None:
+        self._commands = [(node.listen(Twist, f"{self.namespace}/cmd_vel", LATEST), self._on_twist)]
         try:
             from ackermann_msgs.msg import AckermannDriveStamped
         except ImportError:
             node.get_logger().info("ackermann_msgs is not installed: no topic drive")
         else:
-            node.create_subscription(AckermannDriveStamped, f"{self.namespace}/drive", self._on_drive, LATEST)
+            topic = f"{self.namespace}/drive"
+            self._commands.append((node.listen(AckermannDriveStamped, topic, LATEST), self._on_drive))
         try:
             from deepracer_interfaces_pkg.msg import ServoCtrlMsg
         except ImportError:
             node.get_logger().info("deepracer_interfaces_pkg is not installed: no topic ctrl_pkg/servo_msg")
         else:
             topic = f"{self.namespace}/ctrl_pkg/servo_msg"
-            node.create_subscription(ServoCtrlMsg, topic, self._on_servo, LATEST)
+            self._commands.append((node.listen(ServoCtrlMsg, topic, LATEST), self._on_servo))
+
+    def take_commands(self) -> None:
+        """Hand the commands that have come since the last frame to the simulator."""
+        for subscription, act in self._commands:
+            for message in waiting(subscription):
+                act(message)
 
     def _on_servo(self, message: Any) -> None:
         speed = speed_of(message.throttle, self.full_speed)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.client import Client
+from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from deepracer_sim.errors import DeepRacerError, ShutdownInterrupt
@@ -15,6 +16,9 @@ from deepracer_sim.ros.lean_node import LeanNode
 
 LOOK_UP = 0.1
 """Seconds after which a wait looks whether it was called off."""
+SHORT_PAUSES = [0.0001] * 10 + [0.0005] * 10
+LONG_PAUSE = 0.002
+"""Seconds between two looks for messages: most are there already, or in the next moment."""
 
 
 class SilenceError(DeepRacerError):
@@ -28,13 +32,20 @@ class Connection:
         name: of the node.
         timeout: seconds that a wait may last.
         called_off: once it is set, every wait ends with KeyboardInterrupt.
+        context: of ROS; by default the process's.
     """
 
-    def __init__(self, name: str, timeout: float, called_off: threading.Event | None = None) -> None:
-        self.node = LeanNode(name, start_parameter_services=False)
+    def __init__(
+        self,
+        name: str,
+        timeout: float,
+        called_off: threading.Event | None = None,
+        context: Context | None = None,
+    ) -> None:
+        self.node = LeanNode(name, context=context, start_parameter_services=False)
         self.timeout = timeout
         self.called_off = called_off or threading.Event()
-        self._executor = SingleThreadedExecutor()
+        self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
 
     def wait(self, is_done: Callable[[], bool], what: str, timeout: float | None = None) -> None:
@@ -50,6 +61,20 @@ class Connection:
             KeyboardInterrupt: the wait was called off.
             ShutdownInterrupt: ROS was shut down.
         """
+        self._until(is_done, what, timeout, self._spin)
+
+    def poll(self, is_done: Callable[[], bool], what: str, timeout: float) -> None:
+        """Wait for what does not wake the executor, messages of `LeanNode.listen`; raises as `wait`."""
+        pauses = iter(SHORT_PAUSES)
+        self._until(is_done, what, timeout, lambda left: time.sleep(next(pauses, LONG_PAUSE)))
+
+    def _until(
+        self,
+        is_done: Callable[[], bool],
+        what: str,
+        timeout: float | None,
+        pass_time: Callable[[float], None],
+    ) -> None:
         limit = self.timeout if timeout is None else timeout
         deadline = time.monotonic() + limit
         while True:
@@ -62,15 +87,13 @@ class Connection:
                 raise KeyboardInterrupt
             if left <= 0:
                 raise SilenceError(f"{what} did not come within {limit:g} s")
-            try:
-                self._executor.spin_once(timeout_sec=min(left, LOOK_UP))
-            except ExternalShutdownException:
-                raise ShutdownInterrupt from None
+            pass_time(left)
 
-    def take_all(self) -> None:
-        """Take the messages that are there already."""
-        for _ in self.node.subscriptions:
-            self._executor.spin_once(timeout_sec=0)
+    def _spin(self, left: float) -> None:
+        try:
+            self._executor.spin_once(timeout_sec=min(left, LOOK_UP))
+        except ExternalShutdownException:
+            raise ShutdownInterrupt from None
 
     def call(self, client: Client, request: Any, timeout: float | None = None) -> Any:
         """Return a service's answer; raises as `wait`, the service being named."""

@@ -223,7 +223,7 @@ class RosWorld:
         """Wait for observations of all cars later than `since`; go on by a frame for each that is lost."""
         for lost in range(MOST_LOST + 1):
             try:
-                self._connection.wait(lambda: self._gather(since), "a picture with its state", FRAME_TIMEOUT)
+                self._connection.poll(lambda: self._gather(since), "a picture with its state", FRAME_TIMEOUT)
                 return
             except SilenceError:
                 if lost == MOST_LOST:
@@ -233,6 +233,8 @@ class RosWorld:
 
     def _gather(self, since: int) -> bool:
         """Take the newest moment after `since` that all cars have been seen at; tell whether there is one."""
+        for senses in self._senses:
+            senses.take()
         for moment in self._senses[0].moments(since):
             found = [senses.at(moment) for senses in self._senses]
             if None not in found:
@@ -244,7 +246,8 @@ class RosWorld:
         return False
 
     def _newest(self) -> int:
-        self._connection.take_all()
+        for senses in self._senses:
+            senses.take()
         return max(self.time, *(senses.newest for senses in self._senses))
 
     def _check_shape(self, image: Any) -> None:

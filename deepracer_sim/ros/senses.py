@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from nav_msgs.msg import Odometry
-from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image, JointState
 
 from deepracer_sim.ros.conversions import to_nanoseconds
+from deepracer_sim.ros.lean_node import LeanNode, waiting
 
 KEPT = 8
 """Messages of each kind that wait for their partners."""
@@ -46,21 +46,28 @@ class Senses:
         namespace: of the car's topics, "" or "/racecar_1" and so on.
     """
 
-    def __init__(self, node: Node, namespace: str) -> None:
+    def __init__(self, node: LeanNode, namespace: str) -> None:
         self.image_topic = f"{namespace}/camera/image_raw"
         self._images: deque[Image] = deque(maxlen=KEPT)
         self._odometry: deque[Odometry] = deque(maxlen=KEPT)
         self._joints: deque[JointState] = deque(maxlen=KEPT)
         sensor = qos_profile_sensor_data
+        self._sources: list[tuple[Subscription, deque[Any]]] = []
         for kind, topic, kept in (
             (Odometry, f"{namespace}/odom", self._odometry),
             (JointState, f"{namespace}/joint_states", self._joints),
             (Image, self.image_topic, self._images),
         ):
-            node.create_subscription(kind, topic, _keeper(kept), sensor)
+            self._sources.append((node.listen(kind, topic, sensor), kept))
+
+    def take(self) -> None:
+        """Keep the messages that have come."""
+        for subscription, kept in self._sources:
+            kept.extend(waiting(subscription))
 
     def forget(self) -> None:
         """Drop everything, after time has jumped."""
+        self.take()
         for messages in (self._images, self._odometry, self._joints):
             messages.clear()
 
@@ -84,13 +91,6 @@ class Senses:
     def newest(self) -> int:
         """Time of the newest picture, 0 before the first one."""
         return max((_time(image) for image in self._images), default=0)
-
-
-def _keeper(kept: deque[Any]) -> Callable[[Any], None]:
-    def keep(message: Any) -> None:
-        kept.append(message)
-
-    return keep
 
 
 def _time(message: Any) -> int:

@@ -6,6 +6,7 @@ import threading
 from typing import Literal
 
 from pydantic import Field
+from rclpy.context import Context
 
 from deepracer_sim.ros.connection import Connection
 from deepracer_sim.ros.ros_world import RosWorld
@@ -35,6 +36,7 @@ def connect(
     camera: CameraSettings,
     num_cars: int,
     called_off: threading.Event | None = None,
+    context: Context | None = None,
 ) -> RosWorld:
     """Return the world behind a simulator's topics and services, for the thread that calls.
 
@@ -44,11 +46,12 @@ def connect(
         camera: the picture wanted.
         num_cars: as many as the simulator has.
         called_off: ends every wait once it is set.
+        context: of ROS; by default the process's.
 
     Raises:
         DeepRacerError: it does not answer, or refuses.
     """
-    connection = Connection(name, settings.timeout, called_off)
+    connection = Connection(name, settings.timeout, called_off, context)
     simulator: SimulatorClient
     if settings.interface == "simulation_interfaces":
         simulator = SteppedSimulator(connection, settings.prefix)

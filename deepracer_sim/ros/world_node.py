@@ -79,7 +79,9 @@ class WorldNode(LeanNode):
         )
 
     def advance(self) -> None:
-        """Drive a frame and publish it."""
+        """Drive a frame by the newest commands and publish it."""
+        for car in self.cars:
+            car.take_commands()
         with torch.inference_mode():
             self.simulator.advance()
         self.publish()

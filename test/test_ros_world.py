@@ -1,0 +1,119 @@
+"""The world behind ROS: the contract that all worlds keep, over real DDS with the simulator as a process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed: make ros")
+pytest.register_assert_rewrite("world_contract")
+
+import rclpy  # noqa: E402
+import torch  # noqa: E402
+from rclpy.context import Context  # noqa: E402
+from ros_nodes import new_domain, node  # noqa: E402
+from world_contract import WorldContract, commands, everyone, poses  # noqa: E402
+
+from deepracer_sim.embedded_world import EmbeddedWorld  # noqa: E402
+from deepracer_sim.ground import paint  # noqa: E402
+from deepracer_sim.ros.ros_world import RosWorld  # noqa: E402
+from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect  # noqa: E402
+from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation  # noqa: E402
+from deepracer_sim.track_library import load_track  # noqa: E402
+
+SMALL = CameraSettings(width=64, height=48, colour="grey")
+STEPPED = SimulatorSettings()
+FREE = SimulatorSettings(interface="gazebo_msgs", prefix="")
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory) -> Path:
+    """A track of radius 1 m around the origin."""
+    angle = np.arange(73) * math.tau / 72
+    ring = np.stack((np.cos(angle), np.sin(angle)), 1)
+    path = tmp_path_factory.mktemp("track") / "circle.npy"
+    np.save(path, np.concatenate((ring, 0.7 * ring, 1.3 * ring), 1))
+    return path
+
+
+class Simulators:
+    """Simulators of different numbers of cars, each on its own domain, started when first asked for."""
+
+    def __init__(self, track: Path, folder: Path) -> None:
+        self.track, self.folder = track, folder
+        self.contexts: dict[int, Context] = {}
+        self._processes: list = []
+
+    def context(self, num_cars: int) -> Context:
+        if num_cars not in self.contexts:
+            domain = new_domain()
+            process = node(
+                "world_node", domain, self.folder, track=self.track, num_cars=num_cars, paused=True
+            )
+            process.__enter__().wait_for("paused")
+            self._processes.append(process)
+            self.contexts[num_cars] = Context()
+            rclpy.init(context=self.contexts[num_cars], domain_id=domain)
+        return self.contexts[num_cars]
+
+    def world(self, num_cars: int, settings: SimulatorSettings, camera: CameraSettings = SMALL) -> RosWorld:
+        return connect("test_world", settings, camera, num_cars, context=self.context(num_cars))
+
+    def close(self) -> None:
+        for context in self.contexts.values():
+            rclpy.shutdown(context=context)
+        for process in self._processes:
+            process.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def simulators(circle, tmp_path_factory) -> Iterator[Simulators]:
+    simulators = Simulators(circle, tmp_path_factory.mktemp("simulators"))
+    yield simulators
+    simulators.close()
+
+
+class TestSteppedWorld(WorldContract):
+    """In exact steps; the simulator has no randomisation."""
+
+    speed_tolerance = 1e-3
+    angle_tolerance = 1e-4
+
+    @pytest.fixture(autouse=True)
+    def _simulators(self, simulators):
+        self.simulators = simulators
+
+    def make_world(self, num_cars: int) -> RosWorld:
+        return self.simulators.world(num_cars, STEPPED)
+
+
+def test_it_moves_as_the_embedded_world_bit_for_bit(simulators, circle):
+    """300 steps with commands that change, and a respawn in the middle."""
+    track = load_track(str(circle))
+    camera = CameraSettings(width=160, height=120, colour="rgb")
+    ours = EmbeddedWorld(
+        [paint(track)], torch.zeros(1, dtype=torch.long), camera, CarSettings(), Randomisation(enabled=False)
+    )
+    world = simulators.world(1, STEPPED, camera)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(300):
+        if step % 100 == 0:
+            place = poses(world, (0.9, 0.1 * step, 3.0))
+            world.respawn(everyone(world), place)
+            ours.respawn(everyone(world), place)
+        angle = float(torch.rand(1, generator=generator)) - 0.5
+        command = commands(world, torch.tensor([angle, 1.0 + (step % 7) / 7]))
+        world.step(command)
+        ours.step(command)
+        one, other = world.state(), ours.state()
+        for name in ("x", "y", "yaw", "forward_speed", "lateral_speed", "yaw_rate", "steering_angle"):
+            assert torch.equal(getattr(one, name), getattr(other, name)), (step, name)
+        if step % 50 == 49:
+            assert torch.equal(world.images(), ours.images())
+    assert world.drift.lost == 0
+    assert world.drift.frames == pytest.approx(300, abs=1e-3)
+    world.close()
