@@ -72,6 +72,10 @@ class Reward(Protocol):
         ...
 
 
+OFF_TRACK = -5.0
+"""Default reward for leaving the road: what five steps at full speed earn."""
+
+
 class ProgressReward:
     """The default reward: speed along the centre line, more in the middle of the road, a penalty off it.
 
@@ -81,7 +85,7 @@ class ProgressReward:
     Terms:
         progress: square root of the metres gained in the step over those gained at full speed, cut at +-1.5
             before the root is taken, negative for metres lost; times 1 - (offset / half width)^2 / 2.
-        off_track: -1 in the step in which the car leaves the road, in place of `progress`.
+        off_track: -5 in the step in which the car leaves the road, in place of `progress`.
 
     Args:
         max_speed: the fastest speed of the action space in m/s.
@@ -99,7 +103,7 @@ class ProgressReward:
         centring = 1.0 - 0.5 * (state.projection.offset / state.projection.half_width).square()
         paid = gained.sign() * gained.abs().sqrt()
         progress = (paid * centring).masked_fill(state.is_offtrack, 0.0)
-        off_track = -state.is_offtrack.to(progress.dtype)
+        off_track = OFF_TRACK * state.is_offtrack.to(progress.dtype)
         return progress + off_track, {"progress": progress, "off_track": off_track}
 
 

@@ -154,8 +154,8 @@ def test_progress_reward_by_hand():
     total, terms = reward(state)
     assert tuple(terms) == reward.term_names
     torch.testing.assert_close(terms["progress"], torch.tensor([0.5, 0.875, -(1.5**0.5), 0.0]))
-    torch.testing.assert_close(terms["off_track"], torch.tensor([0.0, 0.0, 0.0, -1.0]))
-    torch.testing.assert_close(total, torch.tensor([0.5, 0.875, -(1.5**0.5), -1.0]))
+    torch.testing.assert_close(terms["off_track"], torch.tensor([0.0, 0.0, 0.0, -5.0]))
+    torch.testing.assert_close(total, torch.tensor([0.5, 0.875, -(1.5**0.5), -5.0]))
 
 
 def test_python_reward_calls_every_car():
