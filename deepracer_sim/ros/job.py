@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from deepracer_sim.errors import DeepRacerError
 
 LAST_SECOND = 1.0
 """Seconds that work may take to end at shutdown; what it had written is whole at any time."""
+
+LOOK = 0.1
+"""Seconds between two looks whether the work is over."""
 
 
 class Job:
@@ -54,6 +58,17 @@ class Job:
         self._called_off.set()
         if self._thread is not None:
             self._thread.join(LAST_SECOND)
+
+    def end_node_when_over(self) -> None:
+        """Shut the node's context down once the work is over; an error of it becomes the node's."""
+
+        def look() -> None:
+            if self._thread is not None and not self.is_running:
+                if self.error is not None:
+                    raise self.error
+                self._node.context.try_shutdown()
+
+        self._node.create_timer(LOOK, look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _run(self) -> None:
         log = self._node.get_logger()

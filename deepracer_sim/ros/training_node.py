@@ -37,7 +37,9 @@ class NodeSettings(Settings):
 
     run: str = Field("", description="folder to write; by default one under runs/ named by the time")
     resume: bool = Field(False, description="go on with the run in that folder")
-    autostart: bool = Field(True, description="begin at once; otherwise ~/start does")
+    autostart: bool = Field(
+        True, description="begin at once and end when it is over; otherwise ~/start begins, and the node stays"
+    )
     simulator: SimulatorSettings = SimulatorSettings()
 
 
@@ -70,6 +72,7 @@ class TrainingNode(Node):
         self.job = Job(self, self._train)
         if params.read(self, NodeSettings()).autostart:
             self.job.start()
+            self.job.end_node_when_over()
 
     def destroy_node(self) -> None:
         """End the training, if one is going on."""
