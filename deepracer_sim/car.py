@@ -124,19 +124,58 @@ class CarParameters:
         )
 
 
-def advance(motion: CarMotion, command: Tensor, car: CarParameters, duration: float) -> CarMotion:
+@dataclass(frozen=True)
+class Substep:
+    """What the parameters of the cars come to in a substep: constants that need no new look in each.
+
+    Attributes:
+        duration: seconds; 1/60 s or less keeps the sliding accurate.
+        steering_bias: radians.
+        speed_gain: factor on the wanted speed.
+        steering_share: of the way to the wanted angle that the servo goes.
+        braking, acceleration: largest change of speed, m/s.
+        grip_front, grip_rear: largest impulse of an axle over the car's mass, m/s.
+        slip: slip angle at the limit over the grip of half the car, s/m.
+    """
+
+    duration: float
+    steering_bias: Tensor
+    speed_gain: Tensor
+    steering_share: Tensor
+    braking: Tensor
+    acceleration: Tensor
+    grip_front: Tensor
+    grip_rear: Tensor
+    slip: Tensor
+
+    @staticmethod
+    def of(car: CarParameters, duration: float) -> Substep:
+        """Return the constants of cars for substeps of `duration` seconds."""
+        grip = 0.5 * GRAVITY * duration * car.friction
+        return Substep(
+            duration=duration,
+            steering_bias=car.steering_bias,
+            speed_gain=car.speed_gain,
+            steering_share=-torch.expm1(-duration / car.steering_lag),
+            braking=car.braking * duration,
+            acceleration=car.acceleration * duration,
+            grip_front=grip * (1 + car.grip_balance),
+            grip_rear=grip * (1 - car.grip_balance),
+            slip=car.slip_angle / grip,
+        )
+
+
+def advance(motion: CarMotion, command: Tensor, car: Substep) -> CarMotion:
     """Move the cars by one substep.
 
     Args:
         motion: the cars before the substep.
         command: (N, 2) wanted steering angle (radians) and speed (m/s).
-        car: the parameters of each car.
-        duration: length of the substep, seconds; 1/60 s or less keeps the sliding accurate.
+        car: the parameters of each car over the substep.
     """
+    duration = car.duration
     wanted = (command[:, 0] + car.steering_bias).clamp(-MAX_STEERING_ANGLE, MAX_STEERING_ANGLE)
-    steering = motion.steering_angle + (wanted - motion.steering_angle) * -torch.expm1(
-        -duration / car.steering_lag
-    )
+    steering = motion.steering_angle + (wanted - motion.steering_angle) * car.steering_share
     sine, cosine = torch.sin(steering), torch.cos(steering)
 
     # The velocity stays as it is in the world while the car's frame turns under it.
@@ -147,11 +186,10 @@ def advance(motion: CarMotion, command: Tensor, car: CarParameters, duration: fl
 
     # The motor holds the speed, against the drag of the steered front wheels too, as far as it can.
     lost = command[:, 1] * car.speed_gain - forward + sine * motion.front_impulse
-    drive = torch.minimum(torch.maximum(lost, -car.braking * duration), car.acceleration * duration)
+    drive = lost.clamp(-car.braking, car.acceleration)
 
-    front, rear, drive = _axle_impulses(
-        forward + drive, lateral, motion.yaw_rate, sine, cosine, drive, car, duration
-    )
+    front, rear = _axle_impulses(forward + drive, lateral, motion.yaw_rate, (sine, cosine), car)
+    drive = _driven(drive, front, car.grip_front) + _driven(drive, rear, car.grip_rear)
     forward = forward + drive - sine * front
     lateral = lateral + rear + cosine * front
     torque = FRONT_ARM * cosine * front - REAR_ARM * rear
@@ -172,47 +210,38 @@ def advance(motion: CarMotion, command: Tensor, car: CarParameters, duration: fl
 
 
 def _axle_impulses(
-    forward: Tensor,
-    lateral: Tensor,
-    yaw_rate: Tensor,
-    sine: Tensor,
-    cosine: Tensor,
-    drive: Tensor,
-    car: CarParameters,
-    duration: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the impulses over the car's mass, m/s: sideways on the front and the rear axle, and the drive.
+    forward: Tensor, lateral: Tensor, yaw_rate: Tensor, steering: tuple[Tensor, Tensor], car: Substep
+) -> tuple[Tensor, Tensor]:
+    """Return the sideways impulses of the front and the rear axle over the car's mass, m/s.
 
-    The sideways ones solve A J = -u, where u are the axles' sideways speeds, and are cut to the axle's grip.
-    The tyre gives way in proportion to its slip angle, reaching the limit at `slip_angle`: a compliance on
-    the diagonal of A, taken implicitly, so that it vanishes at low speed and cannot become unstable. What the
-    sideways force leaves of an axle's friction circle is there for its half of the drive, which acts along
-    the car: one that slides cannot hold its speed.
+    They solve A J = -u, where u are the axles' sideways speeds, and are cut to the axle's grip. The tyre
+    gives way in proportion to its slip angle, reaching the limit at `slip_angle`: a compliance on the
+    diagonal of A, taken implicitly, so that it vanishes at low speed and cannot become unstable.
     """
-    grip = 0.5 * GRAVITY * duration * car.friction
-    grip_front, grip_rear = grip * (1 + car.grip_balance), grip * (1 - car.grip_balance)
-    compliance = forward.abs() * car.slip_angle / grip
-
-    front_front = 1 + compliance + FRONT_ARM**2 / GYRATION_RADIUS_SQUARED * cosine * cosine
-    rear_rear = 1 + compliance + REAR_ARM**2 / GYRATION_RADIUS_SQUARED
+    sine, cosine = steering
+    compliance = 1 + forward.abs() * car.slip
+    front_front = compliance + FRONT_ARM**2 / GYRATION_RADIUS_SQUARED * cosine * cosine
+    rear_rear = compliance + REAR_ARM**2 / GYRATION_RADIUS_SQUARED
     front_rear = (1 - FRONT_ARM * REAR_ARM / GYRATION_RADIUS_SQUARED) * cosine
     front_slip = sine * forward - cosine * (lateral + FRONT_ARM * yaw_rate)
     rear_slip = REAR_ARM * yaw_rate - lateral
 
     determinant = front_front * rear_rear - front_rear * front_rear
     front = (front_slip * rear_rear - front_rear * rear_slip) / determinant
-    front = torch.minimum(torch.maximum(front, -grip_front), grip_front)
+    front = front.clamp(-car.grip_front, car.grip_front)
     rear = (rear_slip - front_rear * front) / rear_rear
-    rear = torch.minimum(torch.maximum(rear, -grip_rear), grip_rear)
+    rear = rear.clamp(-car.grip_rear, car.grip_rear)
     front = (front_slip - front_rear * rear) / front_front
-    front = torch.minimum(torch.maximum(front, -grip_front), grip_front)
+    return front.clamp(-car.grip_front, car.grip_front), rear
 
-    left_front = torch.sqrt((grip_front * grip_front - front * front).clamp_min(0.0))
-    left_rear = torch.sqrt((grip_rear * grip_rear - rear * rear).clamp_min(0.0))
-    half = 0.5 * drive
-    drive_front = torch.minimum(torch.maximum(half, -left_front), left_front)
-    drive_rear = torch.minimum(torch.maximum(half, -left_rear), left_rear)
-    return front, rear, drive_front + drive_rear
+
+def _driven(drive: Tensor, sideways: Tensor, grip: Tensor) -> Tensor:
+    """Return an axle's half of the drive, cut to what the sideways impulse leaves of its friction circle.
+
+    It acts along the car: one that slides cannot hold its speed.
+    """
+    left = torch.sqrt((grip * grip - sideways * sideways).clamp_min(0.0))
+    return (0.5 * drive).clamp(-left, left)
 
 
 def reference_point(car: CarState) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepracer_sim import car as dynamics
 from deepracer_sim.camera import Camera, Lens, nominal_colours, randomised_colours
-from deepracer_sim.car import CarMotion, CarParameters
+from deepracer_sim.car import CarMotion, CarParameters, Substep
 from deepracer_sim.ground import Ground
 from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation
 from deepracer_sim.world import STEP_TIME, CarState, wrapped
@@ -56,7 +56,10 @@ class EmbeddedWorld:
         self._lens = self._nominal_lens = Lens.nominal(camera, self.num_cars, self.device)
         self._colours = nominal_colours(self.num_cars, self.device)
         self._parameters = CarParameters.nominal(car, self.num_cars, self.device)
+        self._substep = Substep.of(self._parameters, STEP_TIME / SUBSTEPS)
         self._motion = CarMotion.at_rest(torch.zeros(self.num_cars, 3, device=self.device))
+        # The share of a step that has passed before each substep: (SUBSTEPS, 1, 1).
+        self._passed = torch.arange(SUBSTEPS, device=self.device)[:, None, None] / SUBSTEPS
         self._latency = torch.full((self.num_cars,), car.latency, device=self.device)
         # The commands of this step and of the two before it, newest first: (3, N, 2).
         self._commands = torch.zeros(3, self.num_cars, 2, device=self.device)
@@ -72,6 +75,7 @@ class EmbeddedWorld:
     def _redraw(self, mask: Tensor) -> None:
         ranges, generator = self._randomisation, self._generator
         self._parameters = self._parameters.randomised(ranges, generator, mask)
+        self._substep = Substep.of(self._parameters, STEP_TIME / SUBSTEPS)
         low, high = ranges.latency
         draws = torch.rand(ranges.latency_draws, self.num_cars, generator=generator, device=self.device)
         unit = draws.amax(0)
@@ -86,12 +90,11 @@ class EmbeddedWorld:
         """Drive for one step towards `command` (N, 2), which reaches the wheels after each car's latency."""
         self._commands = torch.cat((command[None], self._commands[:-1]))
         newest, previous, oldest = self._commands
-        duration = STEP_TIME / SUBSTEPS
-        for substep in range(SUBSTEPS):
-            # How many steps ago the command that is due now was given.
-            age = (self._latency - substep / SUBSTEPS)[:, None]
-            due = torch.where(age > 0, torch.where(age > 1, oldest, previous), newest)
-            self._motion = dynamics.advance(self._motion, due, self._parameters, duration)
+        # How many steps ago the command that is due in each substep was given: (SUBSTEPS, N, 1).
+        age = self._latency[:, None] - self._passed
+        due = torch.where(age > 0, torch.where(age > 1, oldest, previous), newest)
+        for command in due.unbind():
+            self._motion = dynamics.advance(self._motion, command, self._substep)
         self._frame += 1
 
     def state(self) -> CarState:
@@ -143,6 +146,7 @@ class EmbeddedWorld:
         """Go back to a `snapshot` of a world with the same settings."""
         self._motion = CarMotion(**snapshot["motion"])
         self._parameters = CarParameters(**snapshot["parameters"])
+        self._substep = Substep.of(self._parameters, STEP_TIME / SUBSTEPS)
         self._lens = Lens(**snapshot["lens"])
         self._colours, self._latency = snapshot["colours"], snapshot["latency"]
         self._commands, self._frame = snapshot["commands"], snapshot["frame"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from deepracer_sim.car import CarMotion, CarParameters, advance
+from deepracer_sim.car import CarMotion, CarParameters, Substep, advance
 from deepracer_sim.embedded_world import SUBSTEPS
 from deepracer_sim.settings import CarSettings
 from deepracer_sim.world import STEP_TIME
@@ -33,8 +33,9 @@ def drive(
 ) -> list[CarMotion]:
     """Hold a command (N, 2); return the motion after every substep, the one at the start first."""
     path = [motion]
+    constants = Substep.of(car, substep)
     for _ in range(round(seconds / substep)):
-        path.append(advance(path[-1], command, car, substep))
+        path.append(advance(path[-1], command, constants))
     return path
 
 

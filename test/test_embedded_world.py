@@ -13,7 +13,7 @@ pytest.register_assert_rewrite("world_contract")
 
 from world_contract import WorldContract, commands, drive, everyone, poses  # noqa: E402
 
-from deepracer_sim.car import CarMotion, CarParameters, advance  # noqa: E402
+from deepracer_sim.car import CarMotion, CarParameters, Substep, advance  # noqa: E402
 from deepracer_sim.embedded_world import SUBSTEPS, EmbeddedWorld  # noqa: E402
 from deepracer_sim.ground import Ground, paint  # noqa: E402
 from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation  # noqa: E402
@@ -79,10 +79,10 @@ def test_a_command_reaches_the_wheels_after_the_latency(latency, substeps):
     world.respawn(everyone(world), poses(world, (0.0, 0.0, 0.0)))
     state = drive(world, commands(world, GO), 4)
     motion = CarMotion.at_rest(torch.zeros(1, 3))
-    car = CarParameters.nominal(CarSettings(), 1)
+    car = Substep.of(CarParameters.nominal(CarSettings(), 1), STEP_TIME / SUBSTEPS)
     for substep in range(4 * SUBSTEPS):
         due = torch.zeros(1, 2) if substep < substeps else GO[None]
-        motion = advance(motion, due, car, STEP_TIME / SUBSTEPS)
+        motion = advance(motion, due, car)
     for name in ("x", "y", "yaw", "forward_speed", "steering_angle"):
         torch.testing.assert_close(getattr(state, name), getattr(motion, name), rtol=0, atol=1e-6)
 

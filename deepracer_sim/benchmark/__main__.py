@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -12,7 +13,7 @@ import tyro
 from deepracer_sim.benchmark.report import Figure, Machine, table, write_report
 from deepracer_sim.errors import DeepRacerError
 
-Name = Literal["simulator", "inference", "ppo", "learning", "unseen"]
+Name = Literal["simulator", "inference", "ppo", "ros", "learning", "unseen"]
 
 
 def benchmark(
@@ -56,9 +57,20 @@ def _measure(name: Name, seeds: list[int], minutes: float) -> tuple[list[Figure]
         return learning.measure_learning(seeds, tell)
     if name == "unseen":
         return learning.measure_unseen(seeds[0], tell, minutes)
+    if name == "ros":
+        return _measure_ros(tell), {}
     if name == "simulator":
         return speed.measure_simulator(), {}
     return (speed.measure_inference() if name == "inference" else ppo.measure_ppo()), {}
+
+
+def _measure_ros(tell: Callable[[str], None]) -> list[Figure]:
+    try:
+        from deepracer_sim.ros.benchmark import measure_ros
+    except ModuleNotFoundError as error:
+        tell(f"left out, for there is no {error.name}: make ros")
+        return []
+    return measure_ros()
 
 
 def main() -> None:
