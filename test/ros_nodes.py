@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: make ros")
 
-FIRST_DOMAIN, DOMAINS = 100, 100
-"""The domains that tests use; what people try by hand lies below."""
-_used = 0
+DOMAINS = [*range(1, 31), *range(61, 99)]
+"""Domains for tests; above 101 their ports would lie among those that Linux hands out to anybody."""
+_locks: list[TextIO] = []
 
 
 def new_domain() -> int:
-    """Return a domain of its own for a group of nodes; others on this machine have another process number."""
-    global _used
-    _used += 1
-    return FIRST_DOMAIN + (os.getpid() * 7 + _used) % DOMAINS
+    """Return a domain that no other test on this machine uses, for the life of this process."""
+    for domain in DOMAINS[os.getpid() % len(DOMAINS) :] + DOMAINS:
+        lock = (Path(tempfile.gettempdir()) / f"deepracer_test_domain_{domain}").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+        else:
+            _locks.append(lock)
+            return domain
+    pytest.fail(f"all {len(DOMAINS)} domains for tests are in use")
 
 
 class NodeProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -224,6 +225,8 @@ def test_a_service_that_never_answers_is_named(world, simulator, monkeypatch):
 
 def test_two_simulators_are_refused(simulator, domain):
     second = FaultySimulator(domain)
+    while second.node.count_publishers("/camera/image_raw") < 2:
+        time.sleep(0.05)
     context = Context()
     rclpy.init(context=context, domain_id=domain)
     settings = SimulatorSettings(prefix="/faulty", timeout=1.0, patience=2.0)

@@ -293,7 +293,6 @@ class RosWorld:
         deadline = monotonic() + patience
         for senses in self._senses:
             senses.forget()
-            self._refuse_two(senses.image_topic)
         self._commands.zero_()
         while True:
             try:
@@ -309,6 +308,7 @@ class RosWorld:
                 self._simulator.go_on()
                 self._observe(0)
                 self._simulator.hold()
+                self._refuse_two(self._senses[0].image_topic)
                 return
             except SilenceError:
                 if monotonic() > deadline:

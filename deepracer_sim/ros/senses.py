@@ -8,7 +8,6 @@ from typing import Any
 
 from nav_msgs.msg import Odometry
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image, JointState
 
 from deepracer_sim.ros.conversions import to_nanoseconds
@@ -38,6 +37,32 @@ class Observation:
     steering_angle: float | None
 
 
+class Kept:
+    """The last messages of a topic with their times, in the order in which they came.
+
+    Args:
+        node: that listens.
+        kind: of the messages; they have headers.
+        topic: to listen to.
+    """
+
+    def __init__(self, node: LeanNode, kind: type, topic: str) -> None:
+        self._subscription = node.listen(kind, topic, qos_profile_sensor_data)
+        self.messages: deque[tuple[int, Any]] = deque(maxlen=KEPT)
+
+    def take(self) -> None:
+        """Keep what has come."""
+        for message in waiting(self._subscription):
+            self.messages.append((to_nanoseconds(message.header.stamp), message))
+
+    def at(self, time: int) -> Any:
+        """Return the message of that time, the last one if it was repeated; None without one."""
+        for stamp, message in reversed(self.messages):
+            if abs(stamp - time) <= TOLERANCE:
+                return message
+        return None
+
+
 class Senses:
     """Collects the messages of one car.
 
@@ -48,61 +73,41 @@ class Senses:
 
     def __init__(self, node: LeanNode, namespace: str) -> None:
         self.image_topic = f"{namespace}/camera/image_raw"
-        self._images: deque[Image] = deque(maxlen=KEPT)
-        self._odometry: deque[Odometry] = deque(maxlen=KEPT)
-        self._joints: deque[JointState] = deque(maxlen=KEPT)
-        sensor = qos_profile_sensor_data
-        self._sources: list[tuple[Subscription, deque[Any]]] = []
-        for kind, topic, kept in (
-            (Odometry, f"{namespace}/odom", self._odometry),
-            (JointState, f"{namespace}/joint_states", self._joints),
-            (Image, self.image_topic, self._images),
-        ):
-            self._sources.append((node.listen(kind, topic, sensor), kept))
+        self._odometry = Kept(node, Odometry, f"{namespace}/odom")
+        self._joints = Kept(node, JointState, f"{namespace}/joint_states")
+        self._images = Kept(node, Image, self.image_topic)
 
     def take(self) -> None:
         """Keep the messages that have come."""
-        for subscription, kept in self._sources:
-            kept.extend(waiting(subscription))
+        for kept in (self._odometry, self._joints, self._images):
+            kept.take()
 
     def forget(self) -> None:
         """Drop everything, after time has jumped."""
         self.take()
-        for messages in (self._images, self._odometry, self._joints):
-            messages.clear()
+        for kept in (self._odometry, self._joints, self._images):
+            kept.messages.clear()
 
     def moments(self, time: int) -> list[int]:
         """Return the times of the pictures that are later than `time`, the newest first."""
-        return sorted({_time(image) for image in self._images if _time(image) > time}, reverse=True)
+        return sorted({stamp for stamp, _ in self._images.messages if stamp > time}, reverse=True)
 
     def at(self, time: int) -> Observation | None:
-        """Return what the car saw and did at a moment; None if something of it is missing."""
-        image, odometry, joints = (_at(kind, time) for kind in (self._images, self._odometry, self._joints))
-        if image is None or odometry is None or (joints is None and self._joints):
+        """Return what the car saw and did at a moment, a picture's; None if something of it is missing."""
+        image, odometry, joints = (kept.at(time) for kept in (self._images, self._odometry, self._joints))
+        if image is None or odometry is None or (joints is None and self._joints.messages):
             return None
-        return Observation(_time(image), image, odometry, _steering_angle(joints))
+        return Observation(time, image, odometry, _steering_angle(joints))
 
     @property
     def last_heard(self) -> int | None:
         """Time of the odometry that came last; None before the first."""
-        return _time(self._odometry[-1]) if self._odometry else None
+        return self._odometry.messages[-1][0] if self._odometry.messages else None
 
     @property
     def newest(self) -> int:
         """Time of the newest picture, 0 before the first one."""
-        return max((_time(image) for image in self._images), default=0)
-
-
-def _time(message: Any) -> int:
-    return to_nanoseconds(message.header.stamp)
-
-
-def _at(messages: deque[Any], time: int) -> Any:
-    """Return the message of that time, the last one if it was repeated; None without one."""
-    for message in reversed(messages):
-        if abs(_time(message) - time) <= TOLERANCE:
-            return message
-    return None
+        return max((stamp for stamp, _ in self._images.messages), default=0)
 
 
 def _steering_angle(joints: JointState | None) -> float | None:
