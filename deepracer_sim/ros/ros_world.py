@@ -120,6 +120,7 @@ class RosWorld:
         cars = mask.nonzero().flatten().tolist()
         if not cars:
             return
+        self._refuse_two(self._senses[cars[0]].image_topic)
         self._commands[mask] = 0.0
         poses = {self.names[car]: tuple(pose[car].tolist()) for car in cars}
         try:
@@ -308,7 +309,6 @@ class RosWorld:
                 self._simulator.go_on()
                 self._observe(0)
                 self._simulator.hold()
-                self._refuse_two(self._senses[0].image_topic)
                 return
             except SilenceError:
                 if monotonic() > deadline:
