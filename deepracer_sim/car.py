@@ -124,6 +124,10 @@ class CarParameters:
         )
 
 
+Limits = tuple[Tensor, Tensor]
+"""The least and the most, (N,) each."""
+
+
 @dataclass(frozen=True)
 class Substep:
     """What the parameters of the cars come to in a substep: constants that need no new look in each.
@@ -133,8 +137,8 @@ class Substep:
         steering_bias: radians.
         speed_gain: factor on the wanted speed.
         steering_share: of the way to the wanted angle that the servo goes.
-        braking, acceleration: largest change of speed, m/s.
-        grip_front, grip_rear: largest impulse of an axle over the car's mass, m/s.
+        drive: change of speed by the motor, m/s.
+        front, rear: impulse of an axle over the car's mass, m/s.
         slip: slip angle at the limit over the grip of half the car, s/m.
     """
 
@@ -142,25 +146,24 @@ class Substep:
     steering_bias: Tensor
     speed_gain: Tensor
     steering_share: Tensor
-    braking: Tensor
-    acceleration: Tensor
-    grip_front: Tensor
-    grip_rear: Tensor
+    drive: Limits
+    front: Limits
+    rear: Limits
     slip: Tensor
 
     @staticmethod
     def of(car: CarParameters, duration: float) -> Substep:
         """Return the constants of cars for substeps of `duration` seconds."""
         grip = 0.5 * GRAVITY * duration * car.friction
+        front, rear = grip * (1 + car.grip_balance), grip * (1 - car.grip_balance)
         return Substep(
             duration=duration,
             steering_bias=car.steering_bias,
             speed_gain=car.speed_gain,
             steering_share=-torch.expm1(-duration / car.steering_lag),
-            braking=car.braking * duration,
-            acceleration=car.acceleration * duration,
-            grip_front=grip * (1 + car.grip_balance),
-            grip_rear=grip * (1 - car.grip_balance),
+            drive=(-car.braking * duration, car.acceleration * duration),
+            front=(-front, front),
+            rear=(-rear, rear),
             slip=car.slip_angle / grip,
         )
 
@@ -168,39 +171,42 @@ class Substep:
 def advance(motion: CarMotion, command: Tensor, car: Substep) -> CarMotion:
     """Move the cars by one substep.
 
+    With few cars the time goes into calling operations, so a product and a sum are one: addcmul(a, b, c,
+    value=v) is a + v b c.
+
     Args:
         motion: the cars before the substep.
         command: (N, 2) wanted steering angle (radians) and speed (m/s).
         car: the parameters of each car over the substep.
     """
-    duration = car.duration
     wanted = (command[:, 0] + car.steering_bias).clamp(-MAX_STEERING_ANGLE, MAX_STEERING_ANGLE)
-    steering = motion.steering_angle + (wanted - motion.steering_angle) * car.steering_share
-    sine, cosine = torch.sin(steering), torch.cos(steering)
+    steering = motion.steering_angle.addcmul(wanted - motion.steering_angle, car.steering_share)
+    sine, cosine = steering.sin(), steering.cos()
 
     # The velocity stays as it is in the world while the car's frame turns under it.
-    turn = motion.yaw_rate * duration
-    along, across = torch.cos(turn), torch.sin(turn)
-    forward = along * motion.forward_speed + across * motion.lateral_speed
-    lateral = along * motion.lateral_speed - across * motion.forward_speed
+    turn = motion.yaw_rate * car.duration
+    along, across = turn.cos(), turn.sin()
+    forward = (along * motion.forward_speed).addcmul(across, motion.lateral_speed)
+    lateral = (along * motion.lateral_speed).addcmul(across, motion.forward_speed, value=-1)
 
     # The motor holds the speed, against the drag of the steered front wheels too, as far as it can.
-    lost = command[:, 1] * car.speed_gain - forward + sine * motion.front_impulse
-    drive = lost.clamp(-car.braking, car.acceleration)
+    lost = (command[:, 1] * car.speed_gain - forward).addcmul(sine, motion.front_impulse)
+    drive = lost.clamp(*car.drive)
 
     front, rear = _axle_impulses(forward + drive, lateral, motion.yaw_rate, (sine, cosine), car)
-    drive = _driven(drive, front, car.grip_front) + _driven(drive, rear, car.grip_rear)
-    forward = forward + drive - sine * front
-    lateral = lateral + rear + cosine * front
-    torque = FRONT_ARM * cosine * front - REAR_ARM * rear
-    yaw_rate = motion.yaw_rate + torque / GYRATION_RADIUS_SQUARED
+    half = 0.5 * drive
+    forward = (forward + _driven(half, front, car.front)) + _driven(half, rear, car.rear)
+    forward = forward.addcmul(sine, front, value=-1)
+    lateral = (lateral + rear).addcmul(cosine, front)
+    yaw_rate = motion.yaw_rate.add(rear, alpha=-REAR_ARM / GYRATION_RADIUS_SQUARED)
+    yaw_rate = yaw_rate.addcmul(cosine, front, value=FRONT_ARM / GYRATION_RADIUS_SQUARED)
 
-    middle = motion.yaw + 0.5 * duration * yaw_rate
-    ahead, aside = torch.cos(middle), torch.sin(middle)
+    middle = motion.yaw.add(yaw_rate, alpha=0.5 * car.duration)
+    ahead, aside = middle.cos(), middle.sin()
     return CarMotion(
-        x=motion.x + duration * (forward * ahead - lateral * aside),
-        y=motion.y + duration * (forward * aside + lateral * ahead),
-        yaw=motion.yaw + duration * yaw_rate,
+        x=motion.x.addcmul(forward, ahead, value=car.duration).addcmul(lateral, aside, value=-car.duration),
+        y=motion.y.addcmul(forward, aside, value=car.duration).addcmul(lateral, ahead, value=car.duration),
+        yaw=motion.yaw.add(yaw_rate, alpha=car.duration),
         forward_speed=forward,
         lateral_speed=lateral,
         yaw_rate=yaw_rate,
@@ -219,29 +225,30 @@ def _axle_impulses(
     diagonal of A, taken implicitly, so that it vanishes at low speed and cannot become unstable.
     """
     sine, cosine = steering
-    compliance = 1 + forward.abs() * car.slip
-    front_front = compliance + FRONT_ARM**2 / GYRATION_RADIUS_SQUARED * cosine * cosine
-    rear_rear = compliance + REAR_ARM**2 / GYRATION_RADIUS_SQUARED
+    compliance = forward.abs() * car.slip
+    front_front = (compliance + 1).addcmul(cosine, cosine, value=FRONT_ARM**2 / GYRATION_RADIUS_SQUARED)
+    rear_rear = compliance + (1 + REAR_ARM**2 / GYRATION_RADIUS_SQUARED)
     front_rear = (1 - FRONT_ARM * REAR_ARM / GYRATION_RADIUS_SQUARED) * cosine
-    front_slip = sine * forward - cosine * (lateral + FRONT_ARM * yaw_rate)
+    front_slip = (sine * forward).addcmul(cosine, lateral.add(yaw_rate, alpha=FRONT_ARM), value=-1)
     rear_slip = REAR_ARM * yaw_rate - lateral
 
-    determinant = front_front * rear_rear - front_rear * front_rear
-    front = (front_slip * rear_rear - front_rear * rear_slip) / determinant
-    front = front.clamp(-car.grip_front, car.grip_front)
-    rear = (rear_slip - front_rear * front) / rear_rear
-    rear = rear.clamp(-car.grip_rear, car.grip_rear)
-    front = (front_slip - front_rear * rear) / front_front
-    return front.clamp(-car.grip_front, car.grip_front), rear
+    determinant = (front_front * rear_rear).addcmul(front_rear, front_rear, value=-1)
+    front = (front_slip * rear_rear).addcmul(front_rear, rear_slip, value=-1) / determinant
+    front = front.clamp(*car.front)
+    rear = rear_slip.addcmul(front_rear, front, value=-1) / rear_rear
+    rear = rear.clamp(*car.rear)
+    front = front_slip.addcmul(front_rear, rear, value=-1) / front_front
+    return front.clamp(*car.front), rear
 
 
-def _driven(drive: Tensor, sideways: Tensor, grip: Tensor) -> Tensor:
-    """Return an axle's half of the drive, cut to what the sideways impulse leaves of its friction circle.
+def _driven(drive: Tensor, sideways: Tensor, limits: Limits) -> Tensor:
+    """Return an axle's drive, cut to what the sideways impulse leaves of its friction circle.
 
     It acts along the car: one that slides cannot hold its speed.
     """
-    left = torch.sqrt((grip * grip - sideways * sideways).clamp_min(0.0))
-    return (0.5 * drive).clamp(-left, left)
+    grip = limits[1]
+    left = (grip * grip).addcmul(sideways, sideways, value=-1).clamp_min(0.0).sqrt()
+    return drive.clamp(-left, left)
 
 
 def reference_point(car: CarState) -> Tensor:
