@@ -38,15 +38,16 @@ class NodeSettings(Settings):
     run: str = Field("", description="folder to write; by default one under runs/ named by the time")
     resume: bool = Field(False, description="go on with the run in that folder")
     autostart: bool = Field(
-        True, description="begin at once and end when it is over; otherwise ~/start begins, and the node stays"
+        True, description="begin at once and end when it is over; else ~/start begins, and the node stays"
     )
     simulator: SimulatorSettings = SimulatorSettings()
 
 
 def defaults() -> TrainSettings:
-    """Return the settings of a training over ROS: few cars, so long rollouts."""
+    """Return the settings of a training over ROS: few cars, so long rollouts; a core for the simulator."""
     return TrainSettings(
         world="ros",
+        threads=1,
         num_cars=1,
         ppo=PPOSettings(rollout_steps=1024),
         stop=StopSettings(minutes=60),
