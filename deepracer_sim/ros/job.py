@@ -23,14 +23,16 @@ class Job:
     Args:
         node: that logs how it ended.
         work: called in a thread of its own with an event that calls it off. A KeyboardInterrupt or a
-            `DeepRacerError` from it is logged.
+            `DeepRacerError` from it is logged; any other error is a mistake of ours and ends the node.
     """
 
     def __init__(self, node: Node, work: Callable[[threading.Event], None]) -> None:
         self._node, self._work = node, work
         self._thread: threading.Thread | None = None
         self._called_off = threading.Event()
-        self.error: DeepRacerError | None = None
+        self.error: Exception | None = None
+        self._ends_node = False
+        node.create_timer(LOOK, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
     def is_running(self) -> bool:
@@ -61,14 +63,15 @@ class Job:
 
     def end_node_when_over(self) -> None:
         """Shut the node's context down once the work is over; an error of it becomes the node's."""
+        self._ends_node = True
 
-        def look() -> None:
-            if self._thread is not None and not self.is_running:
-                if self.error is not None:
-                    raise self.error
-                self._node.context.try_shutdown()
-
-        self._node.create_timer(LOOK, look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+    def _look(self) -> None:
+        if self._thread is None or self.is_running:
+            return
+        if self.error is not None and (self._ends_node or not isinstance(self.error, DeepRacerError)):
+            raise self.error
+        if self._ends_node:
+            self._node.context.try_shutdown()
 
     def _run(self) -> None:
         log = self._node.get_logger()
@@ -83,5 +86,6 @@ class Job:
         except Exception as error:
             # Whatever was being said when ROS was shut down could not be said.
             if self._node.context.ok():
-                raise
-            log.info(f"shut down: {error}")
+                self.error = error
+            else:
+                log.info(f"shut down: {error}")

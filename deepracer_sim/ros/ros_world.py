@@ -121,7 +121,7 @@ class RosWorld:
         if not cars:
             return
         self._refuse_two(self._senses[cars[0]].image_topic)
-        self._commands[mask] = 0.0
+        self._commands = self._commands.masked_fill(mask[:, None], 0.0)
         poses = {self.names[car]: tuple(pose[car].tolist()) for car in cars}
         try:
             placement = self._simulator.place(poses)
@@ -294,7 +294,7 @@ class RosWorld:
         deadline = monotonic() + patience
         for senses in self._senses:
             senses.forget()
-        self._commands.zero_()
+        self._commands = torch.zeros(self.num_cars, 2)
         while True:
             try:
                 self._simulator.hold()
