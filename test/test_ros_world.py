@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ pytest.register_assert_rewrite("world_contract")
 import rclpy  # noqa: E402
 import torch  # noqa: E402
 from rclpy.context import Context  # noqa: E402
-from ros_nodes import new_domain, node  # noqa: E402
+from ros_nodes import NodeProcess, new_domain, node  # noqa: E402
 from world_contract import WorldContract, commands, everyone, poses  # noqa: E402
 
 from deepracer_sim.embedded_world import EmbeddedWorld  # noqa: E402
@@ -26,8 +27,8 @@ from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation  #
 from deepracer_sim.track_library import load_track  # noqa: E402
 
 SMALL = CameraSettings(width=64, height=48, colour="grey")
-STEPPED = SimulatorSettings()
-FREE = SimulatorSettings(interface="gazebo_msgs", prefix="")
+STEPPED = SimulatorSettings(discovery=0)
+FREE = SimulatorSettings(interface="gazebo_msgs", prefix="", discovery=0)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,8 @@ class Simulators:
     def __init__(self, track: Path, folder: Path) -> None:
         self.track, self.folder = track, folder
         self.contexts: dict[int, Context] = {}
-        self._processes: list = []
+        self._processes: list[AbstractContextManager[NodeProcess]] = []
+        self._started: dict[int, NodeProcess] = {}
 
     def context(self, num_cars: int) -> Context:
         if num_cars not in self.contexts:
@@ -54,11 +56,16 @@ class Simulators:
             process = node(
                 "world_node", domain, self.folder, track=self.track, num_cars=num_cars, paused=True
             )
-            process.__enter__().wait_for("paused")
+            self._started[num_cars] = process.__enter__()
+            self._started[num_cars].wait_for("paused")
             self._processes.append(process)
             self.contexts[num_cars] = Context()
             rclpy.init(context=self.contexts[num_cars], domain_id=domain)
         return self.contexts[num_cars]
+
+    def process(self, num_cars: int) -> int:
+        self.context(num_cars)
+        return self._started[num_cars].process.pid
 
     def world(self, num_cars: int, settings: SimulatorSettings, camera: CameraSettings = SMALL) -> RosWorld:
         return connect("test_world", settings, camera, num_cars, context=self.context(num_cars))
@@ -116,4 +123,32 @@ def test_it_moves_as_the_embedded_world_bit_for_bit(simulators, circle):
             assert torch.equal(world.images(), ours.images())
     assert world.drift.lost == 0
     assert world.drift.frames == pytest.approx(300, abs=1e-3)
+    world.close()
+
+
+def resident(process_id: int | str) -> int:
+    """Memory of a process in kilobytes."""
+    for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("a process without memory")
+
+
+@pytest.mark.slow
+def test_ten_thousand_steps_lose_nothing_and_keep_nothing(simulators):
+    world = simulators.world(1, STEPPED)
+    simulator = simulators.process(1)
+    world.respawn(everyone(world), poses(world, (1.0, 0.0, 1.5)))
+    command = commands(world, torch.tensor([0.16, 1.0]))
+    before = world.time
+    for step in range(10_000):
+        world.step(command)
+        world.images()
+        if step == 2_000:
+            used = resident("self"), resident(simulator)
+    assert world.time - before == pytest.approx(10_000 * 1e9 / 15, abs=10)
+    assert (world.drift.steps, world.drift.lost) == (10_000, 0)
+    assert world.drift.longest == pytest.approx(1, abs=1e-6)
+    assert resident("self") - used[0] < 4_000
+    assert resident(simulator) - used[1] < 4_000
     world.close()

@@ -230,3 +230,69 @@ def test_a_signal_ends_it_in_order(domain, observer, tmp_path, how):
         assert training.end(how) == 0, training.text()
     assert "Traceback" not in training.text()
     assert len(rows(run)) >= 1
+
+
+def test_it_evaluates_in_the_same_simulator(domain, tmp_path):
+    """Two cars take turns at four starts; the training goes on with new episodes."""
+    run = tmp_path / "run"
+    judging = {"evaluation__every": 1, "evaluation__starts": 2, "evaluation__laps": 1}
+    with (
+        node("world_node", domain, tmp_path, paused=True, num_cars=2, **SMALL),
+        node(
+            "training_node",
+            domain,
+            tmp_path,
+            run=run,
+            num_cars=2,
+            stop__iterations=2,
+            **{**TRAINING, "ppo__rollout_steps": 30, **judging},
+        ) as training,
+    ):
+        assert training.wait() == 0, training.text()
+    for row in rows(run):
+        assert 0 <= float(row["evaluation_clean_runs"]) <= 4
+        assert 0 < float(row["evaluation_completion"]) <= 1
+    assert (run / "model" / "model.onnx").exists()
+
+
+def test_a_car_whose_driver_was_killed_stops(domain, observer, tmp_path):
+    odometry = observer.hear(Odometry, "/odom")
+    with (
+        node("world_node", domain, tmp_path, **SMALL),
+        node(
+            "training_node",
+            domain,
+            tmp_path,
+            run=tmp_path / "run",
+            simulator__interface="gazebo_msgs",
+            simulator__prefix="''",
+            **TRAINING,
+        ) as training,
+    ):
+        observer.until(lambda: odometry and odometry[-1].twist.twist.linear.x > 0.5)
+        training.process.kill()
+        killed = len(odometry)
+        # Half a second of simulated time without a command, and what braking takes.
+        observer.until(lambda: len(odometry) > killed + 30)
+        assert abs(odometry[-1].twist.twist.linear.x) < 0.01
+
+
+def test_a_second_trainer_is_refused_and_disturbs_nobody(domain, observer, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
+    with (
+        node("world_node", domain, tmp_path, paused=True, **SMALL),
+        node("training_node", domain, tmp_path, run=run, **TRAINING),
+    ):
+        metrics = observer.hear(Float64, "/training_node/metrics/iteration")
+        observer.until(lambda: metrics)
+        for folder, message in (
+            (run, f"{run} exists: choose another"),
+            (other, "somebody else drives racecar"),
+        ):
+            with node("training_node", domain, tmp_path, run=folder, **TRAINING) as second:
+                assert second.wait() == 2, second.text()
+            assert message in second.text()
+            assert "Traceback" not in second.text()
+        before = metrics[-1].data
+        observer.until(lambda: metrics[-1].data > before + 1)
+    assert not other.exists()

@@ -26,6 +26,8 @@ FRAME_TIMEOUT = 1.0
 """Seconds after which a picture that should have come counts as lost."""
 JUMP = 1_000_000_000
 """Nanoseconds by which a message may be older than the present before the time counts as set back."""
+MEMORY = 30.0
+"""Seconds for which a process that was killed may still be listed in the graph."""
 MOST_LOST = 5
 """Pictures lost one after the other after which the simulator counts as silent."""
 
@@ -107,6 +109,7 @@ class RosWorld:
         ]
         self._commands = torch.zeros(self.num_cars, 2)
         self._observations: list[Observation] = []
+        self._trust_graph_from = 0.0
         self._shape: tuple[int, int, str] | None = None
         self._wait_for_simulator(self.patience)
 
@@ -120,7 +123,7 @@ class RosWorld:
         cars = mask.nonzero().flatten().tolist()
         if not cars:
             return
-        self._refuse_two(self._senses[cars[0]].image_topic)
+        self._refuse_two(cars[0])
         self._commands = self._commands.masked_fill(mask[:, None], 0.0)
         poses = {self.names[car]: tuple(pose[car].tolist()) for car in cars}
         try:
@@ -264,12 +267,20 @@ class RosWorld:
         elif shape != self._shape:
             raise ImageError("the pictures changed from {}x{} {} to {}x{} {}".format(*self._shape, *shape))
 
-    def _refuse_two(self, topic: str) -> None:
-        count = self._connection.node.count_publishers(topic)
-        if count > 1:
+    def _refuse_two(self, car: int) -> None:
+        """Refuse to go on with a second simulator or a second driver of a car."""
+        if monotonic() < self._trust_graph_from:
+            return
+        count = self._connection.node.count_publishers
+        topic = self._senses[car].image_topic
+        if count(topic) > 1:
             raise SimulatorError(
-                f"{count} simulators publish {topic}: stop all but one, or give them a ROS_DOMAIN_ID each"
+                f"{count(topic)} simulators publish {topic}: stop all but one, or give them a ROS_DOMAIN_ID "
+                "each"
             )
+        topic = self._drive[car].topic_name
+        if count(topic) > 1:
+            raise SimulatorError(f"somebody else drives {self.names[car]} by {topic}: only one can")
 
     def _recover(self, error: SilenceError) -> NoReturn:
         """Wait for the simulator to come back.
@@ -280,6 +291,8 @@ class RosWorld:
         """
         log = self._connection.node.get_logger()
         log.warning(f"{error}: waiting up to {self.patience:g} s for the simulator")
+        # The graph remembers the lost one for a while.
+        self._trust_graph_from = monotonic() + MEMORY
         self._wait_for_simulator(self.patience)
         log.warning("the simulator is back")
         raise WorldInterrupted(f"{error}; the simulator is back, and episodes start anew")
@@ -305,6 +318,7 @@ class RosWorld:
                         f"the simulator has no {', '.join(missing)}: it has {', '.join(found) or 'nothing'}; "
                         "choose num_cars as there"
                     )
+                self._refuse_two(0)
                 self._send_commands()
                 self._simulator.go_on()
                 self._observe(0)

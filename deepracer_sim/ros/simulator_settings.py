@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Literal
 
 from pydantic import Field
@@ -25,6 +26,9 @@ class SimulatorSettings(Settings):
     prefix: str = Field(
         "/world_node",
         description="of its services: /world_node, /gzserver; of Gazebo Classic's state services",
+    )
+    discovery: float = Field(
+        0.5, ge=0, le=60, description="seconds in which others who use the simulator are looked for"
     )
     timeout: float = Field(5.0, gt=0, le=600, description="seconds for an answer")
     patience: float = Field(60.0, ge=0, le=86_400, description="seconds that a lost simulator is waited for")
@@ -52,6 +56,7 @@ def connect(
         DeepRacerError: it does not answer, or refuses.
     """
     connection = Connection(name, settings.timeout, called_off, context)
+    time.sleep(settings.discovery)
     simulator: SimulatorClient
     if settings.interface == "simulation_interfaces":
         simulator = SteppedSimulator(connection, settings.prefix)

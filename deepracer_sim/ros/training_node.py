@@ -17,7 +17,7 @@ from std_srvs.srv import Trigger
 from torch import Tensor
 
 from deepracer_sim import training_run
-from deepracer_sim.errors import DeepRacerError
+from deepracer_sim.errors import DeepRacerError, RunError
 from deepracer_sim.racing_env import Outcome
 from deepracer_sim.ros import params
 from deepracer_sim.ros.frames import LATCHED
@@ -85,6 +85,8 @@ class TrainingNode(Node):
         self.folder = Path(own.run or Path("runs") / strftime("%Y-%m-%d_%H-%M-%S"))
         if own.resume:
             settings = RunFolder.open(self.folder).settings
+        elif self.folder.exists():
+            raise RunError(f"{self.folder} exists: choose another run, or resume:=true to go on with it")
         world = connect("training_world", own.simulator, settings.camera, settings.num_cars, called_off)
         try:
             simulator = training_run.OtherSimulator(world, self._on_step)
