@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: make ros")
 
 import rclpy
+from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
