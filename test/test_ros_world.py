@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,15 @@ import rclpy  # noqa: E402
 import torch  # noqa: E402
 from rclpy.context import Context  # noqa: E402
 from ros_nodes import NodeProcess, new_domain, node  # noqa: E402
-from world_contract import WorldContract, commands, everyone, poses  # noqa: E402
+from world_contract import SLOW, SLOW_LEFT, WorldContract, commands, drive, everyone, poses  # noqa: E402
 
 from deepracer_sim.embedded_world import EmbeddedWorld  # noqa: E402
 from deepracer_sim.ground import paint  # noqa: E402
-from deepracer_sim.ros.ros_world import RosWorld  # noqa: E402
+from deepracer_sim.ros.ros_world import Drift, RosWorld  # noqa: E402
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect  # noqa: E402
 from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation  # noqa: E402
 from deepracer_sim.track_library import load_track  # noqa: E402
+from deepracer_sim.world import CarState  # noqa: E402
 
 SMALL = CameraSettings(width=64, height=48, colour="grey")
 STEPPED = SimulatorSettings(discovery=0)
@@ -96,6 +98,42 @@ class TestSteppedWorld(WorldContract):
 
     def make_world(self, num_cars: int) -> RosWorld:
         return self.simulators.world(num_cars, STEPPED)
+
+
+class TestFreeWorld(TestSteppedWorld):
+    """Through Gazebo's services: the simulator runs on between the steps, so they may take longer."""
+
+    test_the_same_seed_gives_the_same_world = None  # no two runs have the same pace
+    test_a_step_takes_a_fifteenth_of_a_second = None  # but see below
+
+    def make_world(self, num_cars: int) -> RosWorld:
+        return self.simulators.world(num_cars, FREE)
+
+    def test_drift_tells_how_long_the_steps_took(self, world: RosWorld) -> None:
+        """At a steady 0.5 m/s the way tells the time."""
+        before = drive(world, commands(world, SLOW), 15)
+        world.drift = Drift()
+        after = drive(world, commands(world, SLOW), 10)
+        travelled = torch.hypot(after.x - before.x, after.y - before.y)
+        wanted = torch.full_like(travelled, world.drift.frames / 15 * 0.5)
+        torch.testing.assert_close(travelled, wanted, rtol=1e-3, atol=0)
+        assert world.drift.steps == 10
+        assert world.drift.frames > 9.9
+        assert 0.99 < world.drift.longest < world.drift.frames
+
+    def test_respawn_leaves_the_other_cars_alone(self, world: RosWorld) -> None:
+        """While time stands still; it goes on only with the next step."""
+        drive(world, commands(world, SLOW_LEFT, SLOW), 10)
+        world.pause()
+        one, other = torch.tensor([False, True, False]), torch.tensor([False, False, True])
+        world.respawn(one, poses(world, (0.9, 0.9, 0.9)))
+        before, image = world.state(), world.images()
+        world.respawn(other, poses(world, (0.5, 0.5, 0.5)))
+        after = world.state()
+        for field in fields(CarState):
+            assert torch.equal(getattr(before, field.name)[:2], getattr(after, field.name)[:2]), field.name
+        assert torch.equal(world.images()[:2], image[:2])
+        assert float(after.x[2]) == pytest.approx(0.5, abs=1e-5)
 
 
 def test_it_moves_as_the_embedded_world_bit_for_bit(simulators, circle):
