@@ -45,6 +45,8 @@ $(VENV)/installed: requirements.txt setup.py
 	@$(PIP_INSTALL) --no-deps -e . | $(SHOW_PROGRESS)
 	@touch $@
 
+# An editable install brings no data files: links, as colcon build --symlink-install makes them, let ROS's tools find
+# nodes and launch files.
 $(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfaces/*.py interfaces/*/*/*)
 	@[[ "$$(uname -sm)" == "Linux x86_64" ]] || { \
 		echo "$$(uname -sm): ROS 2 has wheels for Linux x86_64 only; build this package with colcon in a ROS 2 Jazzy"; \
@@ -52,6 +54,12 @@ $(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfa
 	@echo "Installing ROS 2 Jazzy and building the message packages that it has no wheels of"
 	@$(PIP_INSTALL) -r requirements-ros.txt | $(SHOW_PROGRESS)
 	@$(BIN)/python interfaces/build.py
+	@mkdir -p $(VENV)/lib/deepracer_sim $(VENV)/share/deepracer_sim/{launch,rviz}
+	@ln -sf ../../bin/{world,training,evaluation,monitor}_node $(VENV)/lib/deepracer_sim/
+	@ln -sf "$(CURDIR)"/launch/*.launch.py $(VENV)/share/deepracer_sim/launch/
+	@ln -sf "$(CURDIR)/rviz/deepracer.rviz" $(VENV)/share/deepracer_sim/rviz/
+	@ln -sf "$(CURDIR)/package.xml" $(VENV)/share/deepracer_sim/
+	@ln -sf "$(CURDIR)/resource/deepracer_sim" $(VENV)/share/ament_index/resource_index/packages/
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt

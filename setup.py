@@ -1,5 +1,6 @@
 """The ROS 2 package deepracer_sim, which is also an ordinary Python package."""
 
+import sys
 from glob import glob
 from itertools import groupby
 from os.path import dirname
@@ -7,12 +8,18 @@ from os.path import dirname
 from setuptools import find_packages, setup
 
 NAME = "deepracer_sim"
+NODES = ["world_node", "training_node", "evaluation_node", "monitor_node"]
 
 
 def shared(pattern):
     """Data files under share/deepracer_sim, in the same folders as here."""
     paths = sorted(glob(pattern, recursive=True), key=lambda path: (dirname(path), path))
     return [(f"share/{NAME}/{folder}", list(files)) for folder, files in groupby(paths, dirname)]
+
+
+def launchers():
+    """What ros2 run and launch start where pip puts programs into bin/; colcon puts them there itself."""
+    return [(f"lib/{NAME}", [f"scripts/{node}" for node in NODES])] if "bdist_wheel" in sys.argv else []
 
 
 setup(
@@ -26,6 +33,9 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         *shared("worlds/*.yaml"),
         *shared("examples/**/*.py"),
+        *shared("launch/*.launch.py"),
+        *shared("rviz/*.rviz"),
+        *launchers(),
     ],
     # colcon does not look at this: on the car, deepracer_inference alone runs on Python 3.8.
     python_requires=">=3.10",
@@ -60,6 +70,11 @@ setup(
         ],
         "test": ["pytest"],  # tells colcon test to run pytest
     },
-    entry_points={"console_scripts": ["deepracer = deepracer_sim.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "deepracer = deepracer_sim.cli:main",
+            *(f"{node} = deepracer_sim.ros.{node}:main" for node in NODES),
+        ]
+    },
     zip_safe=False,
 )

@@ -110,7 +110,10 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """The command that goes on with this run."""
-        return f"deepracer train --resume {shlex.quote(str(self.path))}"
+        path = shlex.quote(str(self.path))
+        if self.settings.world == "ros":
+            return f"ros2 launch deepracer_sim train.launch.py resume:=true run:={path}"
+        return f"deepracer train --resume {path}"
 
     @property
     def clone_command(self) -> str:

@@ -6,7 +6,7 @@ The command line, the JSON in a run folder and the ROS parameters are all made f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from typing_extensions import Self
 
 
 def _ordered(value: Any) -> Any:

@@ -70,6 +70,7 @@ def start(
     """
     settings = _with_absolute_paths(settings)
     _check_device(settings)
+    _check_world(settings, simulator)
     course = Course.load(settings.track)
     weights = load_clone(clone, settings) if clone else {}
     check_reward(settings, course)
@@ -106,6 +107,7 @@ def resume(
     """
     run = RunFolder.open(path)
     _check_device(run.settings)
+    _check_world(run.settings, simulator)
     course = Course.load(run.settings.track)
     check_reward(run.settings, course)
     with run.training() as log:
@@ -273,6 +275,13 @@ def _check_device(settings: TrainSettings) -> None:
         raise SettingError(
             f"device=cuda: torch {torch.__version__} finds no GPU here; train with --device cpu, or install "
             "a torch with CUDA and NVIDIA's driver"
+        )
+
+
+def _check_world(settings: TrainSettings, simulator: OtherSimulator | None) -> None:
+    if settings.world == "ros" and simulator is None:
+        raise SettingError(
+            "world=ros: this training goes through ROS; start it by ros2 launch deepracer_sim train.launch.py"
         )
 
 

@@ -102,6 +102,13 @@ def node(name: str, domain: int, folder: Path, **parameters: object) -> Iterator
     for key, value in parameters.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         arguments += ["-p", f"{key.replace('__', '.')}:={text}"]
+    with running(name, arguments, domain, folder) as process:
+        yield process
+
+
+@contextmanager
+def running(name: str, arguments: list[str], domain: int, folder: Path) -> Iterator[NodeProcess]:
+    """Run deepracer_sim.ros.<name> with arguments."""
     process = NodeProcess(name, arguments, domain, folder)
     try:
         yield process

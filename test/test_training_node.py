@@ -137,7 +137,6 @@ def test_time_stands_still_while_the_policy_improves(domain, observer, tmp_path)
             tmp_path,
             run=tmp_path / "run",
             simulator__interface="gazebo_msgs",
-            simulator__prefix="''",
             **{**TRAINING, "ppo__rollout_steps": 30, "ppo__num_epochs": 100, "ppo__batch_size": 16},
         ) as training,
     ):
@@ -266,7 +265,6 @@ def test_a_car_whose_driver_was_killed_stops(domain, observer, tmp_path):
             tmp_path,
             run=tmp_path / "run",
             simulator__interface="gazebo_msgs",
-            simulator__prefix="''",
             **TRAINING,
         ) as training,
     ):

@@ -24,8 +24,8 @@ class SimulatorSettings(Settings):
         description="exact steps, or Gazebo Classic's services: it runs freely and is paused for updates",
     )
     prefix: str = Field(
-        "/world_node",
-        description="of its services: /world_node, /gzserver; of Gazebo Classic's state services",
+        "",
+        description="of its services; by default /world_node (ros_gz: /gzserver), none with gazebo_msgs",
     )
     discovery: float = Field(
         0.5, ge=0, le=60, description="seconds in which others who use the simulator are looked for"
@@ -59,7 +59,7 @@ def connect(
     time.sleep(settings.discovery)
     simulator: SimulatorClient
     if settings.interface == "simulation_interfaces":
-        simulator = SteppedSimulator(connection, settings.prefix)
+        simulator = SteppedSimulator(connection, settings.prefix or "/world_node")
     else:
         simulator = FreeSimulator(connection, settings.prefix)
     names = car_names(num_cars)
