@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +25,9 @@ from deepracer_sim.file_replacement import replacing
 from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, RunFolder, listed_runs
 from deepracer_sim.settings import CameraSettings, EvaluateSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_evaluation_env
+
+if TYPE_CHECKING:
+    from deepracer_sim.training_run import OtherSimulator
 
 VIEW_WIDTH, VIEW_HEIGHT = 640, 480
 """Pixels of the car's view in the video, as the real camera gives it before it is made small and grey."""
@@ -122,13 +127,30 @@ def _settings_of_bundle(folder: Path, bundle: ModelBundle) -> TrainSettings:
     return settings.replaced(camera=settings.camera.replaced(**size))
 
 
-def evaluate_model(model: Model, settings: EvaluateSettings, course: Course | None = None) -> Evaluation:
-    """Drive `model` as `settings` say; for a video, keep what the first car saw."""
+def evaluate_model(
+    model: Model,
+    settings: EvaluateSettings,
+    course: Course | None = None,
+    simulator: OtherSimulator | None = None,
+) -> Evaluation:
+    """Drive `model` as `settings` say; for a video, keep what the first car saw.
+
+    Args:
+        model: what drives.
+        settings: of the evaluation.
+        course: its track, if it is loaded already.
+        simulator: in place of an embedded one; what `settings` say about cars and pictures is up to it.
+    """
     course = course or Course.load([settings.track])
     train = model.settings.replaced(
         camera=model.camera, car=model.settings.car.replaced(latency=settings.latency), device="cpu"
     )
-    env = make_evaluation_env(train, course, model.actions, settings.cars, settings.randomised, settings.seed)
+    world = simulator.world if simulator else None
+    env = make_evaluation_env(
+        train, course, model.actions, settings.cars, settings.randomised, settings.seed, world
+    )
+    if simulator:
+        env.on_step = simulator.on_step
     if settings.cars == 1:
         first = torch.ones(1, dtype=torch.bool)
         env.place(first, torch.zeros(1), torch.full((1,), settings.reversed))
@@ -157,9 +179,22 @@ def make_output(folder: Path) -> None:
 
 
 def write_evaluation(
-    evaluation: Evaluation, model: Model, settings: EvaluateSettings, course: Course, folder: Path
+    evaluation: Evaluation,
+    model: Model,
+    settings: EvaluateSettings,
+    course: Course,
+    folder: Path,
+    check: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Write evaluation.json, driven_lines.png and video.mp4; return their paths.
+
+    Args:
+        evaluation: what to write.
+        model: that was driven.
+        settings: of the evaluation.
+        course: that it drove on.
+        folder: to write to; it may exist.
+        check: called before each picture of the video; what it raises ends the writing.
 
     Raises:
         RunError: the folder cannot be written.
@@ -177,7 +212,7 @@ def write_evaluation(
     save_picture(evaluation, track, written[1])
     if settings.video:
         written.append(folder / "video.mp4")
-        views = CarView(evaluation, course, model.camera)
+        views = CarView(evaluation, course, model.camera, check)
         save_video(evaluation, track, written[2], model.actions.table, title=track.name, images=views)
     return written
 
@@ -191,9 +226,16 @@ class CarView:
         evaluation: whose first car.
         course: what it drove on.
         camera: that of the policy; the view has its mount and field of view.
+        check: called before each picture.
     """
 
-    def __init__(self, evaluation: Evaluation, course: Course, camera: CameraSettings) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        course: Course,
+        camera: CameraSettings,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         trace = evaluation.trace
         # The trace has poses after the steps; before the first one, the car has hardly moved.
         self._before = np.maximum(np.arange(int(trace.alive[:, 0].sum())) - 1, 0)
@@ -202,6 +244,7 @@ class CarView:
         index = torch.zeros(VIEWS_AT_ONCE, dtype=torch.long)
         self._camera = Camera(wide, course.grounds[:1], index)
         self._batch, self._views = -1, np.empty(0, np.uint8)
+        self._check = check
 
     def __len__(self) -> int:
         """Count the steps of the run."""
@@ -209,6 +252,7 @@ class CarView:
 
     def __getitem__(self, step: int) -> NDArray[np.uint8]:
         """Return the picture from before a step, (H, W, 3)."""
+        self._check()
         batch, place = divmod(step, VIEWS_AT_ONCE)
         if batch != self._batch:
             steps = np.arange(batch * VIEWS_AT_ONCE, (batch + 1) * VIEWS_AT_ONCE).clip(max=len(self) - 1)

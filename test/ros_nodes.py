@@ -18,6 +18,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: make ros")
 
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 DOMAINS = [*range(1, 31), *range(61, 99)]
 """Domains for tests; above 101 their ports would lie among those that Linux hands out to anybody."""
 _locks: list[TextIO] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 from collections.abc import Callable
 
@@ -60,6 +62,9 @@ class Job:
         self._called_off.set()
         if self._thread is not None:
             self._thread.join(LAST_SECOND)
+        if self.is_running:
+            # A library in the middle of its work would abort when the interpreter ends beneath it.
+            atexit.register(os._exit, 0)
 
     def end_node_when_over(self) -> None:
         """Shut the node's context down once the work is over; an error of it becomes the node's."""
