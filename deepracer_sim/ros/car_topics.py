@@ -7,7 +7,7 @@ from typing import Any
 
 from geometry_msgs.msg import TransformStamped, Twist
 from nav_msgs.msg import Odometry
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
 from tf2_msgs.msg import TFMessage
@@ -51,14 +51,14 @@ class CarTopics:
         self, node: LeanNode, simulator: Simulator, car: int, camera: CameraSettings, full_speed: float
     ) -> None:
         self.simulator, self.car, self.full_speed = simulator, car, full_speed
+        self._log = node.get_logger()
         alone = simulator.world.num_cars == 1
         self.namespace = "" if alone else f"/{simulator.names[car]}"
         self.frames = "" if alone else f"{simulator.names[car]}/"
         self._listen(node)
-        sensor = qos_profile_sensor_data
         space = self.namespace
-        self.image = node.create_publisher(Image, f"{space}/camera/image_raw", sensor)
-        self.info = node.create_publisher(CameraInfo, f"{space}/camera/camera_info", sensor)
+        self.image = node.create_publisher(Image, f"{space}/camera/image_raw", 5)
+        self.info = node.create_publisher(CameraInfo, f"{space}/camera/camera_info", 5)
         self.odometry = node.create_publisher(Odometry, f"{space}/odom", 10)
         self.joints = node.create_publisher(JointState, f"{space}/joint_states", 10)
         self.off_track = node.create_publisher(Bool, f"{space}/off_track", 10)
@@ -70,14 +70,16 @@ class CarTopics:
         try:
             from ackermann_msgs.msg import AckermannDriveStamped
         except ImportError:
-            node.get_logger().info("ackermann_msgs is not installed: no topic drive")
+            node.get_logger().info("ackermann_msgs is not installed: no topic drive", once=True)
         else:
             topic = f"{self.namespace}/drive"
             self._commands.append((node.listen(AckermannDriveStamped, topic, LATEST), self._on_drive))
         try:
             from deepracer_interfaces_pkg.msg import ServoCtrlMsg
         except ImportError:
-            node.get_logger().info("deepracer_interfaces_pkg is not installed: no topic ctrl_pkg/servo_msg")
+            node.get_logger().info(
+                "deepracer_interfaces_pkg is not installed: no topic ctrl_pkg/servo_msg", once=True
+            )
         else:
             topic = f"{self.namespace}/ctrl_pkg/servo_msg"
             self._commands.append((node.listen(ServoCtrlMsg, topic, LATEST), self._on_servo))
@@ -89,24 +91,39 @@ class CarTopics:
                 act(message)
 
     def _on_servo(self, message: Any) -> None:
+        # The car's servo node drops what is out of range, too.
+        if not (abs(message.angle) <= 1 and abs(message.throttle) <= 1):
+            self._ignore(
+                "servo_msg", f"angle={message.angle:g}, throttle={message.throttle:g}: must be -1 to 1"
+            )
+            return
         speed = speed_of(message.throttle, self.full_speed)
-        self._drive(max(-1.0, min(1.0, message.angle)) * MAX_STEERING_ANGLE, speed)
+        self.simulator.drive(self.car, message.angle * MAX_STEERING_ANGLE, speed)
 
     def _on_drive(self, message: Any) -> None:
-        self._drive(message.drive.steering_angle, message.drive.speed)
+        self._drive("drive", message.drive.steering_angle, message.drive.speed)
 
     def _on_twist(self, message: Twist) -> None:
         speed, turn = message.linear.x, message.angular.z
-        self._drive(math.atan(WHEELBASE * turn / speed) if speed else 0.0, speed)
+        self._drive("cmd_vel", math.atan(WHEELBASE * turn / speed) if speed else 0.0, speed)
 
-    def _drive(self, steering_angle: float, speed: float) -> None:
-        if math.isfinite(steering_angle) and math.isfinite(speed):
-            speed = max(-self.full_speed, min(self.full_speed, speed))
-            self.simulator.drive(self.car, steering_angle, speed)
+    def _drive(self, topic: str, steering_angle: float, speed: float) -> None:
+        if not (math.isfinite(steering_angle) and math.isfinite(speed)):
+            self._ignore(topic, f"steering angle {steering_angle:g}, speed {speed:g}: must be finite")
+            return
+        steering_angle = max(-MAX_STEERING_ANGLE, min(MAX_STEERING_ANGLE, steering_angle))
+        speed = max(-self.full_speed, min(self.full_speed, speed))
+        self.simulator.drive(self.car, steering_angle, speed)
+
+    def _ignore(self, topic: str, reason: str) -> None:
+        self._log.warning(f"{self.namespace}/{topic} ignored: {reason}", throttle_duration_sec=5.0)
 
     def publish_motion(self) -> None:
         """Publish where the car is and how it moves; only what somebody listens to."""
         simulator, car, time = self.simulator, self.car, to_time(self.simulator.time)
+        if self.info.get_subscription_count():
+            self._info.header.stamp = time
+            self.info.publish(self._info)
         state = simulator.state()
         pose = to_pose(float(state.x[car]), float(state.y[car]), float(state.yaw[car]))
         if self.odometry.get_subscription_count():
@@ -130,12 +147,8 @@ class CarTopics:
 
     def publish_picture(self, pictures: Any) -> None:
         """Publish what the car sees now, `pictures` (N, H, W, C) being that of all cars."""
-        time = self.simulator.time
-        if self.image.get_subscription_count():
-            self.image.publish(to_image(pictures[self.car], f"{self.frames}camera_optical_frame", time))
-        if self.info.get_subscription_count():
-            self._info.header.stamp = to_time(time)
-            self.info.publish(self._info)
+        frame = f"{self.frames}camera_optical_frame"
+        self.image.publish(to_image(pictures[self.car], frame, self.simulator.time))
 
     def is_watched(self) -> bool:
         """Tell whether somebody wants the picture."""

@@ -3,120 +3,96 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from gazebo_msgs.msg import EntityState, ModelStates
-from gazebo_msgs.srv import DeleteEntity, GetEntityState, GetModelList, SetEntityState, SpawnEntity
-from rclpy.node import Node
+from geometry_msgs.msg import Pose, Twist
 from std_srvs.srv import Empty
 
-from deepracer_sim.ros.conversions import to_pose, to_time, to_yaw
+from deepracer_sim.errors import SettingError
+from deepracer_sim.ros.conversions import to_pose, to_time
+from deepracer_sim.ros.service_offer import offer
 from deepracer_sim.ros.simulator import Simulator
 
+if TYPE_CHECKING:
+    from deepracer_sim.ros.world_node import WorldNode
+
 FIXED = "the cars of this simulator are fixed when it starts: set its parameter num_cars"
+WORLD_FRAMES = ("", "world", "map", "odom")
+"""Names of the one frame in which poses are given."""
 
 
 class GazeboServices:
     """What a client of Gazebo Classic's ROS plugins finds, at the same names.
 
+    A car that is put somewhere stands still there, whatever velocity is asked for.
+
     Args:
-        node: that offers it.
-        simulator: that it acts on.
-        changed: called after the cars were put elsewhere, to publish what they see there.
+        node: the simulator.
     """
 
-    def __init__(self, node: Node, simulator: Simulator, changed: Callable[[], None]) -> None:
-        self.simulator, self._changed = simulator, changed
-        self.models = node.create_publisher(ModelStates, "/model_states", 10)
-        for name, act in (
-            ("/pause_physics", self._pause),
-            ("/unpause_physics", self._unpause),
-            ("/reset_simulation", self._reset_simulation),
-            ("/reset_world", self._reset_world),
-        ):
-            node.create_service(Empty, name, act)
-        node.create_service(SetEntityState, "/set_entity_state", self._set_state)
-        node.create_service(GetEntityState, "/get_entity_state", self._get_state)
-        node.create_service(GetModelList, "/get_model_list", self._list)
-        node.create_service(SpawnEntity, "/spawn_entity", self._refuse)
-        node.create_service(DeleteEntity, "/delete_entity", self._refuse)
+    def __init__(self, node: WorldNode) -> None:
+        self._node = node
+        self._models: Any = None
+        offer(node, Empty, "/pause_physics", lambda *_: node.pause(True))
+        offer(node, Empty, "/unpause_physics", lambda *_: node.pause(False))
+        offer(node, Empty, "/reset_simulation", lambda *_: node.reset(clock=True, cars=True))
+        offer(node, Empty, "/reset_world", lambda *_: node.reset(clock=False, cars=True))
+        try:
+            from gazebo_msgs import msg, srv
+        except ImportError:
+            node.get_logger().info("gazebo_msgs is not installed: no entity services, no topic /model_states")
+            return
+        self._models = node.create_publisher(msg.ModelStates, "/model_states", 10)
+        offer(node, srv.SetEntityState, "/set_entity_state", self._set_state)
+        offer(node, srv.GetEntityState, "/get_entity_state", self._get_state)
+        offer(node, srv.GetModelList, "/get_model_list", self._list)
+        offer(node, srv.SpawnEntity, "/spawn_entity", self._refuse)
+        offer(node, srv.DeleteEntity, "/delete_entity", self._refuse)
 
     def publish(self) -> None:
         """Publish where all cars are, if somebody listens."""
-        if not self.models.get_subscription_count():
+        if self._models is None or not self._models.get_subscription_count():
             return
-        entities = [entity_state(self.simulator, car) for car in range(self.simulator.world.num_cars)]
-        self.models.publish(
-            ModelStates(
-                name=self.simulator.names,
-                pose=[entity.pose for entity in entities],
-                twist=[entity.twist for entity in entities],
-            )
-        )
+        simulator = self._node.simulator
+        moving = [pose_and_twist(simulator, car) for car in range(simulator.world.num_cars)]
+        message = self._models.msg_type(name=simulator.names)
+        message.pose, message.twist = [pose for pose, _ in moving], [twist for _, twist in moving]
+        self._models.publish(message)
 
-    def _pause(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        self.simulator.is_paused = True
-        return response
-
-    def _unpause(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        self.simulator.is_paused = False
-        return response
-
-    def _reset_simulation(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        self.simulator.reset_time()
-        return self._reset_world(request, response)
-
-    def _reset_world(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        self.simulator.reset_cars()
-        self._changed()
-        return response
-
-    def _set_state(self, request: Any, response: Any) -> Any:
+    def _set_state(self, request: Any, response: Any) -> None:
         state = request.state
-        response.success = state.name in self.simulator.names and state.reference_frame in (
-            "",
-            "world",
-            "map",
-        )
-        if response.success:
-            place(self.simulator, state.name, state.pose)
-            self._changed()
-        return response
+        try:
+            self._node.place(state.name, state.pose, state.reference_frame)
+        except SettingError as error:
+            # The response has no room for a reason.
+            self._node.get_logger().warning(f"/set_entity_state: {error}")
+            return
+        response.success = True
 
-    def _get_state(self, request: Any, response: Any) -> Any:
-        response.success = request.name in self.simulator.names
-        if response.success:
-            response.state = entity_state(self.simulator, self.simulator.names.index(request.name))
-            response.header.stamp = to_time(self.simulator.time)
-            response.header.frame_id = "world"
-        return response
+    def _get_state(self, request: Any, response: Any) -> None:
+        simulator, state = self._node.simulator, response.state
+        if request.name not in simulator.names or request.reference_frame not in WORLD_FRAMES:
+            return
+        state.pose, state.twist = pose_and_twist(simulator, simulator.index(request.name))
+        state.name, state.reference_frame = request.name, "world"
+        response.header.stamp, response.header.frame_id = to_time(simulator.time), "world"
+        response.success = True
 
-    def _list(self, request: Any, response: Any) -> Any:
-        response.model_names, response.success = self.simulator.names, True
-        response.header.stamp = to_time(self.simulator.time)
-        return response
+    def _list(self, request: Any, response: Any) -> None:
+        response.model_names, response.success = self._node.simulator.names, True
+        response.header.stamp = to_time(self._node.simulator.time)
 
-    def _refuse(self, request: Any, response: Any) -> Any:
-        response.success, response.status_message = False, FIXED
-        return response
+    def _refuse(self, request: Any, response: Any) -> None:
+        response.status_message = FIXED
 
 
-def place(simulator: Simulator, name: str, pose: Any) -> None:
-    """Put the car of that name at a `geometry_msgs/Pose`, at rest."""
-    target = torch.tensor([[pose.position.x, pose.position.y, to_yaw(pose.orientation)]])
-    simulator.place([simulator.names.index(name)], target)
-
-
-def entity_state(simulator: Simulator, car: int) -> EntityState:
-    """Return a car's pose, and its velocity in the world's axes, as Gazebo has it."""
+def pose_and_twist(simulator: Simulator, car: int) -> tuple[Pose, Twist]:
+    """Return a car's pose, and its velocity in the world's axes, as simulators have it."""
     state = simulator.state()
     yaw = float(state.yaw[car])
     forward, lateral = float(state.forward_speed[car]), float(state.lateral_speed[car])
-    entity = EntityState(name=simulator.names[car], reference_frame="world")
-    entity.pose = to_pose(float(state.x[car]), float(state.y[car]), yaw)
-    entity.twist.linear.x = forward * math.cos(yaw) - lateral * math.sin(yaw)
-    entity.twist.linear.y = forward * math.sin(yaw) + lateral * math.cos(yaw)
-    entity.twist.angular.z = float(state.yaw_rate[car])
-    return entity
+    twist = Twist()
+    twist.linear.x = forward * math.cos(yaw) - lateral * math.sin(yaw)
+    twist.linear.y = forward * math.sin(yaw) + lateral * math.cos(yaw)
+    twist.angular.z = float(state.yaw_rate[car])
+    return to_pose(float(state.x[car]), float(state.y[car]), yaw), twist

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import uninstall_signal_handlers
 
 from deepracer_sim.errors import DeepRacerError
 
@@ -16,12 +18,16 @@ REFUSED = 2
 
 
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
-    """Spin a node until SIGINT, SIGTERM or its own end; return the exit code.
+    """Spin a node until SIGINT, SIGTERM or its own end; return the exit code that the process is to end with.
 
-    A node that ends by itself shuts its context down. One that raises a `DeepRacerError` ends with a message
-    and the code 2.
+    A node that ends by itself shuts its context down. One that raises a `DeepRacerError`, or gets arguments
+    that ROS does not understand, ends with a message and the code 2.
     """
-    rclpy.init(args=args)
+    try:
+        rclpy.init(args=args)
+    except Exception as error:
+        # Nothing but the arguments can be wrong yet.
+        return _refuse(error)
     node = None
     try:
         node = make_node()
@@ -31,10 +37,23 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except DeepRacerError as error:
-        print(f"deepracer: {error}", file=sys.stderr)
-        return REFUSED
+        return _refuse(error)
+    except Exception:
+        # Whatever was being said when ROS was shut down could not be said.
+        if rclpy.ok():
+            raise
     finally:
+        # It waits for the thread that a signal started, which shuts down as well.
+        uninstall_signal_handlers()
+        # Who presses Ctrl-C twice wants what is happening already.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _refuse(error: Exception) -> int:
+    print(f"deepracer: {' '.join(str(error).split())}", file=sys.stderr)
+    return REFUSED

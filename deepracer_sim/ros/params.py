@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from deepracer_sim.errors import SettingError
-from deepracer_sim.settings import describe
+from deepracer_sim.settings import RANGE_LIMITS, describe
 
 Model = TypeVar("Model", bound=BaseModel)
 LARGEST = 2**53
@@ -22,28 +29,41 @@ LARGEST = 2**53
 
 
 def declare(
-    node: Node, defaults: BaseModel, prefix: str = "", leave_out: frozenset[str] = frozenset()
+    node: Node,
+    defaults: BaseModel,
+    prefix: str = "",
+    leave_out: frozenset[str] = frozenset(),
+    read_only: bool = False,
 ) -> None:
     """Declare one parameter a setting, "group.name" for those of a group.
 
-    A setting that may be absent is a parameter that may be unset.
+    A setting that may be absent is a parameter that may be unset or an empty text. A whole number does where
+    the node is started with one for a setting that is no whole number.
 
     Args:
         node: whose parameters.
         defaults: the model with the default values.
         prefix: of the names.
         leave_out: names, prefix included, that are not declared and keep their defaults.
+        read_only: nothing can be changed after the start.
 
     Raises:
         SettingError: a value that was given at the start is of the wrong type or out of range.
     """
-    for name, field, value in _settings(defaults, prefix):
-        if name in leave_out:
+    places = {}
+    for place in _places(defaults, prefix):
+        if place.name in leave_out:
             continue
-        try:
-            node.declare_parameter(name, _plain(field, value), _descriptor(field))
-        except Exception as error:
-            raise SettingError(f"parameter {name}: {error}") from error
+        # A loose declaration takes whatever was given at the start, and the model says what is wrong with it.
+        loose = ParameterDescriptor(dynamic_typing=True)
+        given = node.declare_parameter(place.name, _plain(place.field, place.value), loose)
+        wanted = Parameter(place.name, value=_plain(place.field, place.checked(given.value)))
+        if wanted.type_ not in (given.type_, Parameter.Type.NOT_SET):
+            node.set_parameters([wanted])
+        node.set_descriptor(place.name, _descriptor(place, node.get_parameter(place.name), read_only))
+        places[place.name] = place
+    if not read_only:
+        node.add_on_set_parameters_callback(lambda parameters: _check(places, parameters))
 
 
 def read(node: Node, defaults: Model, prefix: str = "") -> Model:
@@ -62,19 +82,75 @@ def read(node: Node, defaults: Model, prefix: str = "") -> Model:
             values[name] = _setting(field, node.get_parameter(full).value)
         else:
             values[name] = value
-    try:
-        return type(defaults)(**values)
-    except ValidationError as error:
-        raise SettingError(f"parameters: {describe(error)}") from error
+    return _validated(type(defaults), values, prefix)
 
 
-def _settings(model: BaseModel, prefix: str) -> Iterator[tuple[str, FieldInfo, Any]]:
-    for name, field in type(model).model_fields.items():
+def unknown(node: Node) -> list[str]:
+    """Return the names of the parameters that the node was started with and has not declared."""
+    # There is no public way to see what was given.
+    given = getattr(node, "_parameter_overrides", {})
+    return sorted(name for name in given if not node.has_parameter(name))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a parameter comes from.
+
+    Attributes:
+        name: of the parameter.
+        model: with the setting's default value.
+        key: the setting's name there.
+    """
+
+    name: str
+    model: BaseModel
+    key: str
+
+    @property
+    def field(self) -> FieldInfo:
+        return type(self.model).model_fields[self.key]
+
+    @property
+    def value(self) -> Any:
+        return getattr(self.model, self.key)
+
+    def checked(self, value: Any) -> Any:
+        """Return a parameter's value as the model takes it; raises SettingError if it does not."""
+        values = {name: getattr(self.model, name) for name in type(self.model).model_fields}
+        values[self.key] = _setting(self.field, value)
+        return getattr(_validated(type(self.model), values, self.name.removesuffix(self.key)), self.key)
+
+
+def _places(model: BaseModel, prefix: str) -> Iterator[_Place]:
+    for name in type(model).model_fields:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
-            yield from _settings(value, f"{prefix}{name}.")
+            yield from _places(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", field, value
+            yield _Place(f"{prefix}{name}", model, name)
+
+
+def _validated(model: type[Model], values: dict[str, Any], prefix: str) -> Model:
+    try:
+        return model.model_validate(values, strict=True)
+    except ValidationError as error:
+        raise SettingError(f"parameter {prefix}{describe(error)}") from error
+
+
+def _check(places: Mapping[str, _Place], parameters: Sequence[Parameter]) -> SetParametersResult:
+    """Tell whether parameters may be set so while the node runs."""
+    for parameter in parameters:
+        place = places.get(parameter.name)
+        if place is None:
+            continue
+        if parameter.type_ == Parameter.Type.NOT_SET:
+            reason = f"parameter {parameter.name}: cannot be deleted; an empty text stands for no value"
+            return SetParametersResult(successful=False, reason=reason)
+        try:
+            place.checked(parameter.value)
+        except SettingError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+    return SetParametersResult(successful=True)
 
 
 def _plain(field: FieldInfo, value: Any) -> Any:
@@ -83,32 +159,40 @@ def _plain(field: FieldInfo, value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [item if isinstance(item, str) else float(item) for item in value]
-    return float(value) if _number_type(field) is float and value is not None else value
+    return float(value) if _kind(field) is float and value is not None else value
 
 
 def _setting(field: FieldInfo, value: Any) -> Any:
-    """Return a parameter's value as the model takes it; an empty text stands for an absent file."""
-    return None if value == "" and _may_be_absent(field) else value
+    """Return a parameter's value as the model takes it; an empty text stands for an absent one."""
+    if value == "" and _may_be_absent(field):
+        return None
+    if isinstance(value, str) and _kind(field) is Path:
+        return Path(value)
+    return tuple(value) if isinstance(value, (list, array)) else value
 
 
 def _may_be_absent(field: FieldInfo) -> bool:
     return type(None) in get_args(field.annotation)
 
 
-def _descriptor(field: FieldInfo) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(description=field.description or "")
-    # Whatever has no value at the start has no type of its own either.
+def _descriptor(place: _Place, parameter: Parameter, read_only: bool) -> ParameterDescriptor:
+    field = place.field
+    descriptor = ParameterDescriptor(description=field.description or "", read_only=read_only)
+    # Whatever may have no value has no type of its own either.
     descriptor.dynamic_typing = _may_be_absent(field)
+    descriptor.type = parameter.type_.value
     if get_origin(field.annotation) is Literal:
         descriptor.additional_constraints = f"one of: {', '.join(map(str, get_args(field.annotation)))}"
+    elif field.annotation == tuple[float, float]:
+        low, high = RANGE_LIMITS[place.key]
+        descriptor.additional_constraints = f"low and high end, within {low} and {high}"
     low, high = _limits(field)
     if low is None and high is None:
         return descriptor
-    kind = _number_type(field)
     ends = {"from_value": -LARGEST if low is None else low, "to_value": LARGEST if high is None else high}
-    if kind is int:
+    if _kind(field) is int:
         descriptor.integer_range = [IntegerRange(step=1, **{name: int(end) for name, end in ends.items()})]
-    elif kind is float:
+    else:
         descriptor.floating_point_range = [
             FloatingPointRange(**{name: float(end) for name, end in ends.items()})
         ]
@@ -126,9 +210,7 @@ def _limits(field: FieldInfo) -> tuple[Any, Any]:
     return low, high
 
 
-def _number_type(field: FieldInfo) -> Any:
-    """Return int or float, None for a setting that is no number."""
-    annotation: Any = field.annotation
-    if get_origin(annotation) in (Union, types.UnionType):
-        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
-    return annotation if annotation in (int, float) else None
+def _kind(field: FieldInfo) -> Any:
+    """Return the type of a setting's values where it has any."""
+    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
+    return kinds[0] if _may_be_absent(field) else field.annotation

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rclpy.node import Node
-from simulation_interfaces.msg import EntityState, Result, SimulationState, SimulatorFeatures
+from simulation_interfaces.msg import Result, SimulationState, SimulatorFeatures
 from simulation_interfaces.srv import (
     DeleteEntity,
     GetEntities,
@@ -21,9 +19,13 @@ from simulation_interfaces.srv import (
     StepSimulation,
 )
 
+from deepracer_sim.errors import SettingError
 from deepracer_sim.ros.conversions import to_time
-from deepracer_sim.ros.gazebo_services import FIXED, entity_state, place
-from deepracer_sim.ros.simulator import Simulator
+from deepracer_sim.ros.gazebo_services import FIXED, pose_and_twist
+from deepracer_sim.ros.service_offer import offer
+
+if TYPE_CHECKING:
+    from deepracer_sim.ros.world_node import WorldNode
 
 FEATURES = (
     SimulatorFeatures.ENTITY_STATE_GETTING,
@@ -44,23 +46,14 @@ LARGEST_STEP = 15 * 60
 class SimulationServices:
     """What a client of the standard simulation_interfaces finds.
 
+    A car that is put somewhere stands still there, whatever velocity is asked for.
+
     Args:
-        node: that offers it.
-        simulator: that it acts on.
-        advance: drives a frame and publishes it.
-        changed: called after the cars were put elsewhere, to publish what they see there.
-        quit: called when a client wants the simulator to end.
+        node: the simulator.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        simulator: Simulator,
-        advance: Callable[[], None],
-        changed: Callable[[], None],
-        quit: Callable[[], None],
-    ) -> None:
-        self.simulator, self._advance, self._changed, self._quit = simulator, advance, changed, quit
+    def __init__(self, node: WorldNode) -> None:
+        self._node = node
         for kind, name, answer in (
             (StepSimulation, "step_simulation", self._step),
             (GetSimulationState, "get_simulation_state", self._get_simulation_state),
@@ -73,12 +66,21 @@ class SimulationServices:
             (DeleteEntity, "delete_entity", self._refuse),
             (GetSimulatorFeatures, "get_simulator_features", self._get_features),
         ):
-            node.create_service(kind, f"~/{name}", answer)
+            offer(node, kind, f"~/{name}", answer)
 
-    def _step(self, request: Any, response: Any) -> Any:
-        if not self.simulator.is_paused:
+    @property
+    def _state(self) -> int:
+        simulator = self._node.simulator
+        if not simulator.is_paused:
+            return int(SimulationState.STATE_PLAYING)
+        return int(SimulationState.STATE_STOPPED if simulator.is_stopped else SimulationState.STATE_PAUSED)
+
+    def _step(self, request: Any, response: Any) -> None:
+        if self._state != SimulationState.STATE_PAUSED:
+            doing = "stopped" if self._state == SimulationState.STATE_STOPPED else "playing"
             response.result = _result(
-                Result.RESULT_INCORRECT_STATE, "the simulation is playing: pause it before it can be stepped"
+                Result.RESULT_INCORRECT_STATE,
+                f"the simulation is {doing}: set its state to 2 (paused) before it is stepped",
             )
         elif not 1 <= request.steps <= LARGEST_STEP:
             response.result = _result(
@@ -86,88 +88,95 @@ class SimulationServices:
             )
         else:
             for _ in range(request.steps):
-                self._advance()
+                self._node.advance()
+                if not self._node.context.ok():
+                    break
             response.result.result = Result.RESULT_OK
-        return response
 
-    def _get_simulation_state(self, request: Any, response: Any) -> Any:
-        paused = self.simulator.is_paused
-        response.state.state = SimulationState.STATE_PAUSED if paused else SimulationState.STATE_PLAYING
+    def _get_simulation_state(self, request: Any, response: Any) -> None:
+        response.state.state = self._state
         response.result.result = Result.RESULT_OK
-        return response
 
-    def _set_simulation_state(self, request: Any, response: Any) -> Any:
+    def _set_simulation_state(self, request: Any, response: Any) -> None:
         wanted = request.state.state
         response.result.result = Result.RESULT_OK
-        if wanted == SimulationState.STATE_STOPPED:
-            self.simulator.is_paused = True
-            self.simulator.reset_time()
-            self.simulator.reset_cars()
-            self._changed()
-        elif wanted == SimulationState.STATE_QUITTING:
-            self._quit()
-        elif wanted in (SimulationState.STATE_PLAYING, SimulationState.STATE_PAUSED):
-            self.simulator.is_paused = wanted == SimulationState.STATE_PAUSED
-        else:
+        if wanted not in (
+            SimulationState.STATE_STOPPED,
+            SimulationState.STATE_PLAYING,
+            SimulationState.STATE_PAUSED,
+            SimulationState.STATE_QUITTING,
+        ):
             response.result = _result(
                 Result.RESULT_FEATURE_UNSUPPORTED,
                 f"state {wanted}: must be 0 stopped, 1 playing, 2 paused or 3 quitting",
             )
-        return response
-
-    def _reset(self, request: Any, response: Any) -> Any:
-        scope = request.scope or ResetSimulation.Request.SCOPE_ALL
-        if scope & ResetSimulation.Request.SCOPE_TIME:
-            self.simulator.reset_time()
-        if scope & ResetSimulation.Request.SCOPE_STATE:
-            self.simulator.reset_cars()
-        self._changed()
-        response.result.result = Result.RESULT_OK
-        return response
-
-    def _get_entities(self, request: Any, response: Any) -> Any:
-        try:
-            pattern = re.compile(request.filters.filter)
-        except re.error as error:
+        elif wanted == self._state:
             response.result = _result(
-                Result.RESULT_OPERATION_FAILED, f"filter {request.filters.filter!r}: {error}"
+                SetSimulationState.Response.ALREADY_IN_TARGET_STATE, f"the state is {wanted} already"
             )
-            return response
-        response.entities = [name for name in self.simulator.names if pattern.search(name)]
+        elif wanted == SimulationState.STATE_QUITTING:
+            self._node.quit()
+        else:
+            self._node.pause(wanted != SimulationState.STATE_PLAYING)
+            if wanted == SimulationState.STATE_STOPPED:
+                self._node.simulator.is_stopped = True
+                self._node.reset(clock=True, cars=True)
+
+    def _reset(self, request: Any, response: Any) -> None:
+        scopes = ResetSimulation.Request
+        scope = request.scope or scopes.SCOPE_ALL
+        known = scopes.SCOPE_TIME + scopes.SCOPE_STATE + scopes.SCOPE_SPAWNED
+        if scope > known and scope != scopes.SCOPE_ALL:
+            response.result = _result(
+                Result.RESULT_FEATURE_UNSUPPORTED,
+                f"scope {scope}: must be a sum of 1 time, 2 state and 4 spawned, or 255",
+            )
+            return
+        self._node.reset(clock=bool(scope & scopes.SCOPE_TIME), cars=bool(scope & scopes.SCOPE_STATE))
         response.result.result = Result.RESULT_OK
-        return response
 
-    def _get_entity_state(self, request: Any, response: Any) -> Any:
-        response.result = self._found(request.entity)
-        if response.result.result == Result.RESULT_OK:
-            state = entity_state(self.simulator, self.simulator.names.index(request.entity))
-            response.state = EntityState(pose=state.pose, twist=state.twist)
-            response.state.header.stamp = to_time(self.simulator.time)
-            response.state.header.frame_id = "world"
-        return response
+    def _get_entities(self, request: Any, response: Any) -> None:
+        filters = request.filters
+        if filters.categories or filters.tags.tags or filters.bounds.points:
+            response.result = _result(
+                Result.RESULT_FEATURE_UNSUPPORTED, "cars have no categories, tags or bounds: filter by name"
+            )
+            return
+        try:
+            pattern = re.compile(filters.filter)
+        except re.error as error:
+            response.result = _result(Result.RESULT_OPERATION_FAILED, f"filter {filters.filter!r}: {error}")
+            return
+        response.entities = [name for name in self._node.simulator.names if pattern.search(name)]
+        response.result.result = Result.RESULT_OK
 
-    def _set_entity_state(self, request: Any, response: Any) -> Any:
-        response.result = self._found(request.entity)
-        if response.result.result == Result.RESULT_OK:
-            place(self.simulator, request.entity, request.state.pose)
-            self._changed()
-        return response
+    def _get_entity_state(self, request: Any, response: Any) -> None:
+        simulator, state = self._node.simulator, response.state
+        try:
+            car = simulator.index(request.entity)
+        except SettingError as error:
+            response.result = _result(Result.RESULT_NOT_FOUND, str(error))
+            return
+        state.pose, state.twist = pose_and_twist(simulator, car)
+        state.header.stamp, state.header.frame_id = to_time(simulator.time), "world"
+        response.result.result = Result.RESULT_OK
 
-    def _found(self, name: str) -> Result:
-        if name in self.simulator.names:
-            return _result(Result.RESULT_OK)
-        return _result(
-            Result.RESULT_NOT_FOUND, f"no entity {name!r}: there are {', '.join(self.simulator.names)}"
-        )
+    def _set_entity_state(self, request: Any, response: Any) -> None:
+        try:
+            self._node.place(request.entity, request.state.pose, request.state.header.frame_id)
+        except SettingError as error:
+            known = request.entity in self._node.simulator.names
+            code = SetEntityState.Response.INVALID_POSE if known else Result.RESULT_NOT_FOUND
+            response.result = _result(code, str(error))
+            return
+        response.result.result = Result.RESULT_OK
 
-    def _refuse(self, request: Any, response: Any) -> Any:
+    def _refuse(self, request: Any, response: Any) -> None:
         response.result = _result(Result.RESULT_FEATURE_UNSUPPORTED, FIXED)
-        return response
 
-    def _get_features(self, request: Any, response: Any) -> Any:
+    def _get_features(self, request: Any, response: Any) -> None:
         response.features.features = list(FEATURES)
         response.features.custom_info = "a step is a frame of 1/15 s"
-        return response
 
 
 def _result(code: int, message: str = "") -> Result:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from deepracer_sim.car import WHEEL_POINTS, points_in_world
+from deepracer_sim.errors import SettingError
 from deepracer_sim.track import Track
 from deepracer_sim.world import STEP_TIME, CarState, World
 
@@ -17,6 +18,8 @@ COMMAND_TIMEOUT = 0.5
 """Simulated seconds without a command after which a car gets no throttle."""
 PLACEMENT_TIME = 1_000_000
 """Nanoseconds by which the clock goes on when cars are put elsewhere."""
+FURTHEST = 1000.0
+"""Metres from the origin, along each axis, beyond which no car is put."""
 
 
 def car_names(num_cars: int) -> list[str]:
@@ -33,12 +36,17 @@ class Simulator:
     Args:
         world: the cars.
         track: that they are on; they start spread evenly along it.
+
+    Attributes:
+        is_paused: time stands still.
+        is_stopped: it was paused and put back to its start by a client that calls that stopped.
     """
 
     def __init__(self, world: World, track: Track) -> None:
         self.world, self.track = world, track
         self.names = car_names(world.num_cars)
         self.is_paused = False
+        self.is_stopped = False
         self.command = torch.zeros(world.num_cars, 2)
         self.travelled = torch.zeros(world.num_cars)
         self._commanded = [0] * world.num_cars
@@ -67,7 +75,15 @@ class Simulator:
         self._commanded[car] = self.time
 
     def place(self, cars: Sequence[int], poses: Tensor) -> None:
-        """Put cars (their indices) at rest at poses (len(cars), 3): x, y in metres, yaw in radians."""
+        """Put cars (their indices) at rest at poses (len(cars), 3): x, y in metres, yaw in radians.
+
+        Raises:
+            SettingError: a pose is not finite or beyond `FURTHEST`.
+        """
+        if not bool((poses[:, :2].abs() <= FURTHEST).all() and poses.isfinite().all()):
+            raise SettingError(
+                f"pose x, y, yaw = {poses.tolist()}: must be finite, within {FURTHEST:g} m from the origin"
+            )
         mask = torch.zeros(self.world.num_cars, dtype=torch.bool)
         mask[list(cars)] = True
         everyone = torch.zeros(self.world.num_cars, 3)
@@ -76,6 +92,16 @@ class Simulator:
         self.travelled[mask] = 0.0
         self.world.respawn(mask, everyone)
         self._placements += 1
+
+    def index(self, name: str) -> int:
+        """Return the index of the car of that name.
+
+        Raises:
+            SettingError: there is none.
+        """
+        if name not in self.names:
+            raise SettingError(f"no car {name!r}: there are {', '.join(self.names)}")
+        return self.names.index(name)
 
     def reset_time(self) -> None:
         """Set the clock back to 0."""

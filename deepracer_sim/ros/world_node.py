@@ -6,8 +6,7 @@ import time
 from collections.abc import Sequence
 
 import torch
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from geometry_msgs.msg import PoseWithCovarianceStamped
+from geometry_msgs.msg import Pose, PoseWithCovarianceStamped
 from rclpy.clock import Clock as NodeClock
 from rclpy.clock import ClockType
 from rosgraph_msgs.msg import Clock
@@ -16,20 +15,18 @@ from deepracer_sim.embedded_world import EmbeddedWorld
 from deepracer_sim.errors import SettingError
 from deepracer_sim.ros import params
 from deepracer_sim.ros.car_topics import CarTopics
-from deepracer_sim.ros.conversions import to_time
+from deepracer_sim.ros.conversions import to_time, to_yaw
 from deepracer_sim.ros.frames import FixedFrames
-from deepracer_sim.ros.gazebo_services import GazeboServices, place
+from deepracer_sim.ros.gazebo_services import WORLD_FRAMES, GazeboServices
 from deepracer_sim.ros.lean_node import LeanNode
 from deepracer_sim.ros.node_main import run
 from deepracer_sim.ros.pace import Pace
-from deepracer_sim.ros.simulation_services import SimulationServices
+from deepracer_sim.ros.pace_report import PaceReport
 from deepracer_sim.ros.simulator import Simulator
+from deepracer_sim.ros.sole_simulator import SoleSimulator
 from deepracer_sim.ros.world_settings import WorldSettings
 from deepracer_sim.simulation import Course
 from deepracer_sim.world import STEP_TIME
-
-DISCOVERY_TIME = 1.0
-"""Seconds that a simulator looks for another one before it starts."""
 
 
 class WorldNode(LeanNode):
@@ -42,46 +39,76 @@ class WorldNode(LeanNode):
 
     def __init__(self) -> None:
         super().__init__("world_node")
-        params.declare(self, WorldSettings())
+        params.declare(self, WorldSettings(), read_only=True)
         settings = params.read(self, WorldSettings())
+        for name in params.unknown(self):
+            self.get_logger().warning(f"there is no parameter {name}: it has no effect")
+        self._sole = SoleSimulator(self)
+        self.simulator = simulator_of(settings)
+        self._sole.wait()
         self.clock_topic = self.create_publisher(Clock, "/clock", 10)
-        self._refuse_second()
-        torch.set_num_threads(1)
-        course = Course.load([settings.track])
-        world = EmbeddedWorld(
-            course.grounds,
-            torch.zeros(settings.num_cars, dtype=torch.long),
-            settings.camera,
-            settings.car,
-            settings.randomisation,
-            seed=settings.seed,
-        )
-        self.simulator = Simulator(world, course.tracks[0])
-        self.simulator.is_paused = settings.paused
         self.pace = Pace(settings.real_time_factor)
         self.cars = [
             CarTopics(self, self.simulator, car, settings.camera, settings.full_speed)
             for car in range(settings.num_cars)
         ]
         self.frames = FixedFrames(self, [car.frames for car in self.cars], settings.camera)
-        self.gazebo = GazeboServices(self, self.simulator, self.publish)
-        SimulationServices(self, self.simulator, self.advance, self.publish, self.context.shutdown)
+        self.gazebo = GazeboServices(self)
+        self._serve_standard()
         self.create_subscription(PoseWithCovarianceStamped, "/initialpose", self._on_initial_pose, 10)
-        self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._pace_report = PaceReport(self, self.simulator, self.pace)
         # Simulated time must not decide when simulated time goes on.
-        steady = NodeClock(clock_type=ClockType.STEADY_TIME)
+        self._wall_clock = NodeClock(clock_type=ClockType.STEADY_TIME)
         factor = settings.real_time_factor
-        self.create_timer(STEP_TIME / factor if factor else 0.0, self._tick, clock=steady)
-        self.create_timer(1.0, self._report, clock=steady)
+        period = STEP_TIME / factor if factor else 0.0
+        self._frame_timer = self.create_timer(period, self._tick, clock=self._wall_clock)
+        self.pause(settings.paused)
+        self.create_timer(1.0, self._report, clock=self._wall_clock)
         self.get_logger().info(
             f"{settings.num_cars} car(s) on {settings.track}, "
             f"{'paused' if settings.paused else f'real-time factor {factor:g}'}"
         )
 
+    def pause(self, is_paused: bool) -> None:
+        """Let time stand still, or go on."""
+        self.simulator.is_paused, self.simulator.is_stopped = is_paused, False
+        self.pace.restart()
+        if is_paused:
+            self._frame_timer.cancel()
+        elif self._frame_timer.is_canceled():
+            self._frame_timer.reset()
+
+    def place(self, name: str, pose: Pose, frame: str) -> None:
+        """Put a car at rest at a pose and publish what it sees there.
+
+        Raises:
+            SettingError: there is no such car or frame, or the pose is no place for a car.
+        """
+        if frame not in WORLD_FRAMES:
+            raise SettingError(f"frame {frame!r}: must be one of {', '.join(filter(None, WORLD_FRAMES))}")
+        car = self.simulator.index(name)
+        self._take_commands()
+        self.simulator.place(
+            [car], torch.tensor([[pose.position.x, pose.position.y, to_yaw(pose.orientation)]])
+        )
+        self.publish()
+
+    def reset(self, clock: bool, cars: bool) -> None:
+        """Set the clock back to 0, put the cars back to where they started, or both; publish that."""
+        self._take_commands()
+        if clock:
+            self.simulator.reset_time()
+        if cars:
+            self.simulator.reset_cars()
+        self.publish()
+
+    def quit(self) -> None:
+        """End soon: what is being answered still is."""
+        self.create_timer(0.1, self.context.try_shutdown, clock=self._wall_clock)
+
     def advance(self) -> None:
         """Drive a frame by the newest commands and publish it."""
-        for car in self.cars:
-            car.take_commands()
+        self._take_commands()
         with torch.inference_mode():
             self.simulator.advance()
         self.publish()
@@ -100,45 +127,53 @@ class WorldNode(LeanNode):
             for car in watched:
                 car.publish_picture(pictures)
 
+    def _take_commands(self) -> None:
+        for car in self.cars:
+            car.take_commands()
+
     def _tick(self) -> None:
-        if self.simulator.is_paused:
-            self.pace.restart()
-            return
         self.advance()
         self.pace.count(time.monotonic())
 
     def _report(self) -> None:
-        complaint, factor = self.pace.complaint, self.pace.factor
-        if complaint:
-            self.get_logger().warning(complaint, throttle_duration_sec=5.0)
-        level = DiagnosticStatus.WARN if complaint else DiagnosticStatus.OK
-        values = {
-            "simulated_time": f"{self.simulator.time / 1e9:.3f}",
-            "paused": str(self.simulator.is_paused).lower(),
-            "real_time_factor": "" if factor is None else f"{factor:.3f}",
-        }
-        status = DiagnosticStatus(level=level, name=f"{self.get_name()}: pace", message=complaint or "")
-        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = self.get_clock().now().to_msg()
-        self.diagnostics.publish(message)
+        self._sole.check()
+        self._pace_report.publish()
 
     def _on_initial_pose(self, message: PoseWithCovarianceStamped) -> None:
         """Put the first car where the user clicked in RViz."""
-        place(self.simulator, self.simulator.names[0], message.pose.pose)
-        self.publish()
+        try:
+            self.place(self.simulator.names[0], message.pose.pose, message.header.frame_id)
+        except SettingError as error:
+            self.get_logger().warning(f"/initialpose: {error}")
 
-    def _refuse_second(self) -> None:
-        deadline = time.monotonic() + DISCOVERY_TIME
-        while time.monotonic() < deadline:
-            others = self.get_publishers_info_by_topic("/clock")
-            if len(others) > 1:
-                names = ", ".join(f"{other.node_namespace.rstrip('/')}/{other.node_name}" for other in others)
-                raise SettingError(
-                    f"there is a simulator already: /clock is published by {names} (this one included). Stop "
-                    "the other one, or give this one a ROS_DOMAIN_ID of its own"
-                )
-            time.sleep(0.05)
+    def _serve_standard(self) -> None:
+        try:
+            from deepracer_sim.ros.simulation_services import SimulationServices
+        except ModuleNotFoundError as error:
+            if error.name != "simulation_interfaces":
+                raise
+            self.get_logger().info("simulation_interfaces is not installed: no steps, no services ~/...")
+        else:
+            SimulationServices(self)
+
+
+def simulator_of(settings: WorldSettings) -> Simulator:
+    """Return the simulator that the settings describe, its cars on the track.
+
+    Raises:
+        TrackError: the track is unknown or no valid one.
+    """
+    torch.set_num_threads(1)
+    course = Course.load([settings.track])
+    world = EmbeddedWorld(
+        course.grounds,
+        torch.zeros(settings.num_cars, dtype=torch.long),
+        settings.camera,
+        settings.car,
+        settings.randomisation,
+        seed=settings.seed,
+    )
+    return Simulator(world, course.tracks[0])
 
 
 def main(args: Sequence[str] | None = None) -> int:
