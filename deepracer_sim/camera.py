@@ -245,23 +245,22 @@ class Camera:
         Returns:
             (N, height, width, channels) uint8.
         """
-        codes = self._codes(x, y, yaw)
-        settings = self.settings
-        channels = []
-        for channel, palette in enumerate(self._palette):
-            picture = torch.empty(self.num_cars, settings.height, settings.width, device=self.device)
-            sky = palette[SKY_CODE :: self._mixtures.shape[1]]
-            picture[:, : self._sky_rows] = sky[:, None, None]
-            values = palette.index_select(0, codes.view(-1)).view(codes.shape)
-            row, start = self._sky_rows, 0
-            for taps, rows in self._blocks:
-                block = values[:, start : start + rows * taps]
-                if taps > 1:
-                    block = block.view(self.num_cars, rows, taps, -1).mean(2)
-                picture[:, row : row + rows] = block
-                row, start = row + rows, start + rows * taps
-            channels.append(self._degrade(picture, noise_offset + channel * self._noise_used))
-        return torch.stack(channels, -1)
+        codes, settings = self._codes(x, y, yaw), self.settings
+        values = self._palette.index_select(1, codes.view(-1)).view(-1, *codes.shape)
+        picture = torch.empty(len(values), self.num_cars, settings.height, settings.width, device=self.device)
+        sky = self._palette[:, SKY_CODE :: self._mixtures.shape[1]]
+        picture[:, :, : self._sky_rows] = sky[:, :, None, None]
+        row, start = self._sky_rows, 0
+        for taps, rows in self._blocks:
+            block = values[:, :, start : start + rows * taps]
+            if taps > 1:
+                block = block.unflatten(2, (rows, taps)).mean(3)
+            picture[:, :, row : row + rows] = block
+            row, start = row + rows, start + rows * taps
+        if not self.is_clean:
+            for channel, one in enumerate(picture):
+                self._degrade(one, noise_offset + channel * self._noise_used)
+        return picture.round_().to(torch.uint8).permute(1, 2, 3, 0).contiguous()
 
     def _codes(self, x: Tensor, y: Tensor, yaw: Tensor) -> Tensor:
         """Return the palette index of every tap, (N, taps, width) int32."""
@@ -279,10 +278,8 @@ class Camera:
         codes = self._texels.index_select(0, texel.view(-1)).view(texel.shape)
         return codes.int().add_(self._palette_start)
 
-    def _degrade(self, picture: Tensor, noise_offset: int) -> Tensor:
-        """Blur, add noise and round to uint8; `picture` is (N, height, width), 0 to 255."""
-        if self.is_clean:
-            return picture.round_().to(torch.uint8)
+    def _degrade(self, picture: Tensor, noise_offset: int) -> None:
+        """Blur one channel (N, height, width), 0 to 255, and add noise to it, in place."""
         weight = 0.5 * self.lens.blur[:, None, None]
         for dim in (1, 2):
             size = picture.shape[dim]
@@ -295,7 +292,7 @@ class Camera:
         start = noise_offset % (len(self._noise) - self._noise_used)
         noise = self._noise.as_strided(picture.shape, (NOISE_STRIDE, picture.shape[2], 1), start)
         picture += noise * (255 * self.lens.noise)[:, None, None]
-        return picture.clamp_(0, 255).round_().to(torch.uint8)
+        picture.clamp_(0, 255)
 
     is_clean = True
     """No blur and no noise: leave the picture as it is."""

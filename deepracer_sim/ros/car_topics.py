@@ -63,7 +63,13 @@ class CarTopics:
         self.joints = node.create_publisher(JointState, f"{space}/joint_states", 10)
         self.off_track = node.create_publisher(Bool, f"{space}/off_track", 10)
         self.transforms = node.create_publisher(TFMessage, "/tf", 100)
+        # Messages that are filled in anew for each frame.
         self._info = to_camera_info(camera, f"{self.frames}camera_optical_frame")
+        self._odometry = Odometry(child_frame_id=f"{self.frames}base_link")
+        self._odometry.header.frame_id = "odom"
+        self._joints = JointState(name=STEERING_JOINTS + WHEEL_JOINTS)
+        self._transform = TransformStamped(child_frame_id=f"{self.frames}base_link")
+        self._transform.header.frame_id = "odom"
 
     def _listen(self, node: LeanNode) -> None:
         self._commands = [(node.listen(Twist, f"{self.namespace}/cmd_vel", LATEST), self._on_twist)]
@@ -120,30 +126,34 @@ class CarTopics:
 
     def publish_motion(self) -> None:
         """Publish where the car is and how it moves; only what somebody listens to."""
-        simulator, car, time = self.simulator, self.car, to_time(self.simulator.time)
+        simulator, time = self.simulator, to_time(self.simulator.time)
+        motion = simulator.motion(self.car)
+        pose = to_pose(motion.x, motion.y, motion.yaw)
+        if self.odometry.get_subscription_count():
+            message = self._odometry
+            message.header.stamp, message.pose.pose = time, pose
+            twist = message.twist.twist
+            twist.linear.x, twist.linear.y = motion.forward_speed, motion.lateral_speed
+            twist.angular.z = motion.yaw_rate
+            self.odometry.publish(message)
+        if self.joints.get_subscription_count():
+            turned = simulator.travelled[self.car] / WHEEL_RADIUS
+            turning = motion.forward_speed / WHEEL_RADIUS
+            joints = self._joints
+            joints.header.stamp = time
+            # Both hinges get the same angle, as in AWS's simulator.
+            joints.position = [motion.steering_angle] * 2 + [turned] * 4
+            joints.velocity = [0.0] * 2 + [turning] * 4
+            self.joints.publish(joints)
+        if self.transforms.get_subscription_count():
+            transform = self._transform
+            transform.header.stamp, transform.transform = time, to_transform(pose)
+            self.transforms.publish(TFMessage(transforms=[transform]))
         if self.info.get_subscription_count():
             self._info.header.stamp = time
             self.info.publish(self._info)
-        state = simulator.state()
-        pose = to_pose(float(state.x[car]), float(state.y[car]), float(state.yaw[car]))
-        if self.odometry.get_subscription_count():
-            message = Odometry(child_frame_id=f"{self.frames}base_link")
-            message.header.frame_id, message.header.stamp = "odom", time
-            message.pose.pose = pose
-            twist = message.twist.twist
-            twist.linear.x, twist.linear.y = float(state.forward_speed[car]), float(state.lateral_speed[car])
-            twist.angular.z = float(state.yaw_rate[car])
-            self.odometry.publish(message)
-        if self.joints.get_subscription_count():
-            self.joints.publish(self._joint_state(float(state.steering_angle[car])))
-        if self.transforms.get_subscription_count():
-            transform = TransformStamped(
-                child_frame_id=f"{self.frames}base_link", transform=to_transform(pose)
-            )
-            transform.header.frame_id, transform.header.stamp = "odom", time
-            self.transforms.publish(TFMessage(transforms=[transform]))
         if self.off_track.get_subscription_count():
-            self.off_track.publish(Bool(data=bool(simulator.off_track()[car])))
+            self.off_track.publish(Bool(data=bool(simulator.off_track()[self.car])))
 
     def publish_picture(self, pictures: Any) -> None:
         """Publish what the car sees now, `pictures` (N, H, W, C) being that of all cars."""
@@ -153,14 +163,3 @@ class CarTopics:
     def is_watched(self) -> bool:
         """Tell whether somebody wants the picture."""
         return self.image.get_subscription_count() > 0
-
-    def _joint_state(self, steering_angle: float) -> JointState:
-        simulator, car = self.simulator, self.car
-        turned = float(simulator.travelled[car]) / WHEEL_RADIUS
-        turning = float(simulator.state().forward_speed[car]) / WHEEL_RADIUS
-        message = JointState(name=STEERING_JOINTS + WHEEL_JOINTS)
-        message.header.stamp = to_time(simulator.time)
-        # Both hinges get the same angle, as in AWS's simulator.
-        message.position = [steering_angle] * 2 + [turned] * 4
-        message.velocity = [0.0] * 2 + [turning] * 4
-        return message

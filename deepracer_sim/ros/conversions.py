@@ -60,7 +60,7 @@ def to_image(pixels: NDArray[np.uint8], frame: str, nanoseconds: int) -> Image:
     height, width, channels = pixels.shape
     # An array is taken over as it is; anything else is checked byte by byte.
     data = array("B")
-    data.frombytes(pixels.tobytes())
+    data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
     image = Image(height=height, width=width, step=width * channels, data=data)
     image.encoding = "mono8" if channels == 1 else "rgb8"
     image.header.stamp = to_time(nanoseconds)

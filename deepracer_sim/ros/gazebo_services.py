@@ -88,11 +88,10 @@ class GazeboServices:
 
 def pose_and_twist(simulator: Simulator, car: int) -> tuple[Pose, Twist]:
     """Return a car's pose, and its velocity in the world's axes, as simulators have it."""
-    state = simulator.state()
-    yaw = float(state.yaw[car])
-    forward, lateral = float(state.forward_speed[car]), float(state.lateral_speed[car])
+    motion = simulator.motion(car)
+    yaw, forward, lateral = motion.yaw, motion.forward_speed, motion.lateral_speed
     twist = Twist()
     twist.linear.x = forward * math.cos(yaw) - lateral * math.sin(yaw)
     twist.linear.y = forward * math.sin(yaw) + lateral * math.cos(yaw)
-    twist.angular.z = float(state.yaw_rate[car])
-    return to_pose(float(state.x[car]), float(state.y[car]), yaw), twist
+    twist.angular.z = motion.yaw_rate
+    return to_pose(motion.x, motion.y, yaw), twist

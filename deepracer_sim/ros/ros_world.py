@@ -107,6 +107,7 @@ class RosWorld:
             node.create_publisher(AckermannDriveStamped, f"{namespace}/drive", QoSProfile(depth=1))
             for namespace in namespaces
         ]
+        self._message = AckermannDriveStamped()
         self._commands = torch.zeros(self.num_cars, 2)
         self._observations: list[Observation] = []
         self._trust_graph_from = 0.0
@@ -216,10 +217,10 @@ class RosWorld:
         self._connection.close()
 
     def _send_commands(self) -> None:
-        stamp = to_time(self.time) if self._observations else to_time(0)
+        stamp = to_time(self.time if self._observations else 0)
+        message = self._message
+        message.header.stamp = stamp
         for publisher, (steering_angle, speed) in zip(self._drive, self._commands.tolist(), strict=True):
-            message = AckermannDriveStamped()
-            message.header.stamp = stamp
             message.drive.steering_angle, message.drive.speed = steering_angle, speed
             publisher.publish(message)
 

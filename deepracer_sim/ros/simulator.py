@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,6 +28,18 @@ def car_names(num_cars: int) -> list[str]:
     return ["racecar"] if num_cars == 1 else [f"racecar_{number}" for number in range(1, num_cars + 1)]
 
 
+class Motion(NamedTuple):
+    """One car's state in plain numbers; see `CarState`."""
+
+    x: float
+    y: float
+    yaw: float
+    forward_speed: float
+    lateral_speed: float
+    yaw_rate: float
+    steering_angle: float
+
+
 class Simulator:
     """Cars on a track with a clock; nothing here is ROS.
 
@@ -48,7 +61,8 @@ class Simulator:
         self.is_paused = False
         self.is_stopped = False
         self.command = torch.zeros(world.num_cars, 2)
-        self.travelled = torch.zeros(world.num_cars)
+        self.travelled = [0.0] * world.num_cars
+        self._motions: list[Motion] | None = None
         self._commanded = [0] * world.num_cars
         self._frame = 0
         self._placements = 0
@@ -65,8 +79,10 @@ class Simulator:
             if self.time - since > COMMAND_TIMEOUT * NANOSECONDS:
                 self.command[car, 1] = 0.0
         self.world.step(self.command.clone())
-        self.travelled += self.state().forward_speed * STEP_TIME
         self._frame += 1
+        self._motions = None
+        for car in range(self.world.num_cars):
+            self.travelled[car] += self.motion(car).forward_speed * STEP_TIME
 
     def drive(self, car: int, steering_angle: float, speed: float) -> None:
         """Give a car (its index) a command that holds until the next one: radians and m/s."""
@@ -89,8 +105,10 @@ class Simulator:
         everyone = torch.zeros(self.world.num_cars, 3)
         everyone[list(cars)] = poses
         self.command[mask] = 0.0
-        self.travelled[mask] = 0.0
+        for car in cars:
+            self.travelled[car] = 0.0
         self.world.respawn(mask, everyone)
+        self._motions = None
         self._placements += 1
 
     def index(self, name: str) -> int:
@@ -118,6 +136,14 @@ class Simulator:
     def state(self) -> CarState:
         """Return the state of all cars now."""
         return self.world.state()
+
+    def motion(self, car: int) -> Motion:
+        """Return the state of a car (its index) now."""
+        if self._motions is None:
+            state = self.state()
+            columns = torch.stack([getattr(state, name) for name in Motion._fields], 1)
+            self._motions = [Motion(*row) for row in columns.tolist()]
+        return self._motions[car]
 
     def off_track(self) -> Tensor:
         """Tell for each car, (N,), whether none of its wheels is on the road."""
