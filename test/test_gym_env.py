@@ -101,7 +101,7 @@ def test_one_car_is_the_batch_of_one():
         if terminated:
             break
     assert info["status"] == "off_track"
-    assert reward == -1.0
+    assert reward == -5.0
 
 
 def test_progress_is_the_way_driven_over_the_length():
@@ -160,7 +160,7 @@ def test_an_episode_starts_anew_in_the_next_step(seed):
         np.testing.assert_array_equal(new_info["final_obs"][0], image[0])
         assert new_info["final_info"]["status"][0] == info["status"][0] == "off_track"
         assert (new_info["status"][0], new_info["steps"][0], new_info["progress"][0]) == ("in_progress", 0, 0)
-        assert new_info["reward_off_track"][0] == info["reward_off_track"][0] == -1
+        assert new_info["reward_off_track"][0] == info["reward_off_track"][0] == -5
         image, reward, end, truncated, info = later.step(action)
         assert (reward[0], end[0], truncated[0], info["steps"][0]) == (0.0, False, False, 0)
         assert [info[f"reward_{term}"][0] for term in ("progress", "off_track")] == [0.0, 0.0]
