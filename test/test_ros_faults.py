@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -15,7 +16,7 @@ import rclpy
 import torch
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from ros_nodes import new_domain
@@ -66,8 +67,9 @@ class FaultySimulator:
         self._thread.start()
 
     def _spin(self) -> None:
-        while self.context.ok():
-            self._executor.spin_once(timeout_sec=0.05)
+        with suppress(ExternalShutdownException):
+            while self.context.ok():
+                self._executor.spin_once(timeout_sec=0.05)
 
     def _ok(self, response):
         response.result.result = OK
@@ -117,7 +119,7 @@ class FaultySimulator:
         self._last = image, odometry
 
     def close(self) -> None:
-        rclpy.shutdown(context=self.context)
+        self.context.try_shutdown()
         self._thread.join(5)
 
 
@@ -220,6 +222,13 @@ def test_a_service_that_never_answers_is_named(world, simulator, monkeypatch):
         if service.srv_name.endswith("step_simulation"):
             service.callback = sleep
     with pytest.raises(SilenceError, match="an answer of /faulty/step_simulation did not come within 1 s"):
+        world.step(GO)
+
+
+def test_a_simulator_that_is_lost_before_an_update_is_missed_after_it(world, simulator):
+    simulator.close()
+    world.pause()
+    with pytest.raises(SilenceError, match="/faulty/"):
         world.step(GO)
 
 

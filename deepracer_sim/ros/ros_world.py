@@ -197,8 +197,11 @@ class RosWorld:
         return torch.zeros(self.num_cars, 0)
 
     def pause(self) -> None:
-        """Let simulated time stand still until the next step."""
-        self._simulator.hold()
+        """Let simulated time stand still until the next step; a simulator that is lost is missed then."""
+        try:
+            self._simulator.hold()
+        except SilenceError as error:
+            self._connection.node.get_logger().warning(str(error))
 
     def seed(self, seed: int) -> None:
         """Do nothing: the simulator has a seed of its own."""

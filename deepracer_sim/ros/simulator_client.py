@@ -171,7 +171,7 @@ class FreeSimulator:
         self._list = node.create_client(srv.GetModelList, "/get_model_list")
         self._set = node.create_client(srv.SetEntityState, f"{prefix}/set_entity_state")
         self._get = node.create_client(srv.GetEntityState, f"{prefix}/get_entity_state")
-        self._is_held: bool | None = None
+        self._is_held = True
 
     def names(self) -> list[str]:
         """Return the models in the simulator."""
@@ -179,13 +179,12 @@ class FreeSimulator:
 
     def hold(self) -> None:
         """Pause physics."""
-        if self._is_held is not True:
-            self._connection.call(self._pause, self._empty.Request())
-            self._is_held = True
+        self._connection.call(self._pause, self._empty.Request())
+        self._is_held = True
 
     def go_on(self) -> None:
         """Unpause physics."""
-        if self._is_held is not False:
+        if self._is_held:
             self._connection.call(self._unpause, self._empty.Request())
             self._is_held = False
 
