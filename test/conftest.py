@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import functools
 import shutil
+import signal
 import sys
 
 import pytest
+
+# Who runs the tests in the background may have Ctrl-C ignored; the programs under test must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,10 @@ def test_simulator_and_training_agree_about_cars_and_camera():
 def test_a_training_by_default_is_that_of_the_command_line():
     (parameters,) = training_parameters(values("train.launch.py"))
     defaults = TrainSettings()
-    for name in parameters.keys() - {"num_cars", "stop.minutes", "run", "resume"}:
+    assert parameters["num_cars"] * parameters["ppo.rollout_steps"] == 2048
+    (parameters,) = training_parameters(values("train.launch.py", num_cars="8"))
+    assert (parameters["num_cars"], parameters["ppo.rollout_steps"]) == (8, 256)
+    for name in parameters.keys() - {"num_cars", "ppo.rollout_steps", "stop.minutes", "run", "resume"}:
         group, _, setting = name.rpartition(".")
         if group == "simulator":
             continue

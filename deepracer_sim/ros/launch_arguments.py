@@ -19,6 +19,10 @@ Parameters = list[Any]
 """Names with values, then perhaps a file with more, as launch's Node takes them."""
 
 
+ROLLOUT_SAMPLES = 2048
+"""Of all cars together in a rollout over ROS: more cars, shorter rollouts."""
+
+
 @dataclass(frozen=True)
 class Argument:
     """An argument of a launch file.
@@ -156,6 +160,7 @@ def training_parameters(values: Values) -> Parameters:
         "reward": values["reward"],
         "actions.max_speed": _number(values, "max_speed"),
         "stop.minutes": _number(values, "minutes"),
+        "ppo.rollout_steps": ROLLOUT_SAMPLES // max(1, course["num_cars"]),
     }
     return [parameters, *_file(values)]
 

@@ -22,6 +22,7 @@ from deepracer_sim.racing_env import Outcome
 from deepracer_sim.ros import params
 from deepracer_sim.ros.frames import LATCHED
 from deepracer_sim.ros.job import Job
+from deepracer_sim.ros.launch_arguments import ROLLOUT_SAMPLES
 from deepracer_sim.ros.node_main import run
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect
 from deepracer_sim.run_folder import MODEL, RunFolder
@@ -49,7 +50,7 @@ def defaults() -> TrainSettings:
         world="ros",
         threads=1,
         num_cars=1,
-        ppo=PPOSettings(rollout_steps=1024),
+        ppo=PPOSettings(rollout_steps=ROLLOUT_SAMPLES),
         stop=StopSettings(minutes=60),
     )
 
