@@ -190,6 +190,16 @@ class WorldContract:
         assert torch.equal(image, world.images())
         assert_same(state, world.state())
 
+    def test_a_pause_changes_nothing_and_the_next_step_ends_it(self, world: World) -> None:
+        before = drive(world, commands(world, SLOW), 10)
+        image = world.images()
+        world.pause()
+        world.pause()
+        assert_same(before, world.state())
+        assert torch.equal(image, world.images())
+        after = drive(world, commands(world, SLOW), 5)
+        assert float(torch.hypot(after.x - before.x, after.y - before.y).min()) > 0.1
+
     def test_pictures_handed_out_stay_as_they_are(self, world: World) -> None:
         state, image = world.state(), world.images()
         kept = image.clone(), state.x.clone()
