@@ -137,7 +137,7 @@ def test_time_stands_still_while_the_policy_improves(domain, observer, tmp_path)
             tmp_path,
             run=tmp_path / "run",
             simulator__interface="gazebo_msgs",
-            **{**TRAINING, "ppo__rollout_steps": 30, "ppo__num_epochs": 100, "ppo__batch_size": 16},
+            **{**TRAINING, "ppo__rollout_steps": 100, "ppo__num_epochs": 100, "ppo__batch_size": 16},
         ) as training,
     ):
         world.wait_for("real-time factor")
@@ -147,7 +147,7 @@ def test_time_stands_still_while_the_policy_improves(domain, observer, tmp_path)
         assert training.end() == 0, training.text()
     gaps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(clock)]
     longest, advanced = max(gaps)
-    assert longest > 0.5  # seconds of 200 gradient steps; a frame takes 0.07
+    assert longest > 0.4  # seconds that 600 gradient steps take at the least: six frames and more
     assert advanced < 0.2  # of simulated time, while it would have been as long
     assert "steps took" in training.text()  # the drift is reported
 
