@@ -42,6 +42,7 @@ DESCRIPTIONS = {
     "/ctrl_pkg/servo_msg": "a command as on the car: angle and throttle, -1 to 1",
     "/diagnostics": "pace of the simulator, metrics of the training",
     "/drive": "a command: steering angle and speed",
+    "/driver": "who drives the car since when: a later one makes way",
     "/driven_line": "where the cars drove, coloured by speed",
     "/initialpose": "puts the first car there",
     "/joint_states": "steering angle, turn of the wheels",

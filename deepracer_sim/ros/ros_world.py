@@ -15,6 +15,7 @@ from torch import Tensor
 
 from deepracer_inference.preprocess import ImageError, to_network_input
 from deepracer_sim.errors import DeepRacerError
+from deepracer_sim.ros.claim import Claim
 from deepracer_sim.ros.connection import Connection, SilenceError
 from deepracer_sim.ros.conversions import to_pixels, to_time, to_yaw
 from deepracer_sim.ros.senses import Observation, Senses
@@ -107,6 +108,7 @@ class RosWorld:
             node.create_publisher(AckermannDriveStamped, f"{namespace}/drive", QoSProfile(depth=1))
             for namespace in namespaces
         ]
+        self._claims = [Claim(node, f"{namespace}/driver") for namespace in namespaces]
         self._message = AckermannDriveStamped()
         self._commands = torch.zeros(self.num_cars, 2)
         self._observations: list[Observation] = []
@@ -272,7 +274,10 @@ class RosWorld:
             raise ImageError("the pictures changed from {}x{} {} to {}x{} {}".format(*self._shape, *shape))
 
     def _refuse_two(self, car: int) -> None:
-        """Refuse to go on with a second simulator or a second driver of a car."""
+        """Refuse to go on with a second simulator, or where somebody else drove the car before."""
+        other = self._claims[car].older()
+        if other is not None:
+            raise SimulatorError(f"somebody else drives {self.names[car]} already, {other}: only one can")
         if monotonic() < self._trust_graph_from:
             return
         count = self._connection.node.count_publishers
@@ -282,9 +287,6 @@ class RosWorld:
                 f"{count(topic)} simulators publish {topic}: stop all but one, or give them a ROS_DOMAIN_ID "
                 "each"
             )
-        topic = self._drive[car].topic_name
-        if count(topic) > 1:
-            raise SimulatorError(f"somebody else drives {self.names[car]} by {topic}: only one can")
 
     def _recover(self, error: SilenceError) -> NoReturn:
         """Wait for the simulator to come back.

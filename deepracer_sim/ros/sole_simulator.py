@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import NoReturn
 
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from std_msgs.msg import Header
-
 from deepracer_sim.errors import SettingError
-from deepracer_sim.ros.conversions import to_nanoseconds, to_time
-from deepracer_sim.ros.lean_node import LeanNode, waiting
+from deepracer_sim.ros.claim import Claim
+from deepracer_sim.ros.lean_node import LeanNode
 
 TOPIC = "/simulator"
 """Where each of these simulators says once when it started, and who it is."""
-KEPT = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 DISCOVERY_TIME = 1.0
 """Seconds that a simulator looks for another one before it starts."""
 SETTLING_TIME = 10.0
@@ -31,12 +26,8 @@ class SoleSimulator:
 
     def __init__(self, node: LeanNode) -> None:
         self._node = node
-        name = f"{node.get_fully_qualified_name()} (process {os.getpid()})"
-        self._own = Header(stamp=to_time(time.time_ns()), frame_id=name)
         self._started = time.monotonic()
-        self._claims = node.listen(Header, TOPIC, KEPT)
-        self._publisher = node.create_publisher(Header, TOPIC, KEPT)
-        self._publisher.publish(self._own)
+        self._claim = Claim(node, TOPIC)
 
     def wait(self) -> None:
         """Look for another simulator, of any kind, for `DISCOVERY_TIME` since this object was made.
@@ -59,9 +50,9 @@ class SoleSimulator:
         Raises:
             SettingError: one was.
         """
-        for claim in waiting(self._claims):
-            if _age(claim) < _age(self._own):
-                self._refuse(claim.frame_id)
+        older = self._claim.older()
+        if older is not None:
+            self._refuse(older)
         if time.monotonic() < self._started + SETTLING_TIME:
             own = self._node.get_fully_qualified_name()
             others = [name for name in self._clocks() if name != own and "_UNKNOWN_" not in name]
@@ -77,8 +68,3 @@ class SoleSimulator:
         raise SettingError(
             f"there is a simulator already: {other}. Stop it, or give this one a ROS_DOMAIN_ID of its own"
         )
-
-
-def _age(claim: Header) -> tuple[int, str]:
-    """Return what is smaller the older a simulator is, and never equal for two."""
-    return to_nanoseconds(claim.stamp), claim.frame_id
