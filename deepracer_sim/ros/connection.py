@@ -33,6 +33,7 @@ class Connection:
         timeout: seconds that a wait may last.
         called_off: once it is set, every wait ends with KeyboardInterrupt.
         context: of ROS; by default the process's.
+        discovery: seconds that it takes at the start to hear of others on the graph.
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class Connection:
         timeout: float,
         called_off: threading.Event | None = None,
         context: Context | None = None,
+        discovery: float = 0.0,
     ) -> None:
         self.node = LeanNode(name, context=context, start_parameter_services=False)
-        self.timeout = timeout
+        self.timeout, self.discovery = timeout, discovery
         self.called_off = called_off or threading.Event()
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)

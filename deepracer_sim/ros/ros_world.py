@@ -114,6 +114,8 @@ class RosWorld:
         self._observations: list[Observation] = []
         self._trust_graph_from = 0.0
         self._shape: tuple[int, int, str] | None = None
+        # Time to hear of whoever drives these cars already.
+        connection.called_off.wait(connection.discovery)
         self._wait_for_simulator(self.patience)
 
     @property

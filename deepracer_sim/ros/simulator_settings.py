@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Literal
 
 from pydantic import Field
@@ -28,7 +27,7 @@ class SimulatorSettings(Settings):
         description="of its services; by default /world_node (ros_gz: /gzserver), none with gazebo_msgs",
     )
     discovery: float = Field(
-        0.5, ge=0, le=60, description="seconds in which others who use the simulator are looked for"
+        1.0, ge=0, le=60, description="seconds in which others who use the simulator are looked for"
     )
     timeout: float = Field(5.0, gt=0, le=600, description="seconds for an answer")
     patience: float = Field(60.0, ge=0, le=86_400, description="seconds that a lost simulator is waited for")
@@ -55,8 +54,7 @@ def connect(
     Raises:
         DeepRacerError: it does not answer, or refuses.
     """
-    connection = Connection(name, settings.timeout, called_off, context)
-    time.sleep(settings.discovery)
+    connection = Connection(name, settings.timeout, called_off, context, settings.discovery)
     simulator: SimulatorClient
     if settings.interface == "simulation_interfaces":
         simulator = SteppedSimulator(connection, settings.prefix or "/world_node")
