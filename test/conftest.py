@@ -82,3 +82,19 @@ def deepracer(monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def peer():
+    """Make peers of node processes; they are closed at the end."""
+    from ros_peer import Peer
+
+    peers = []
+
+    def make(domain, process):
+        peers.append(Peer(domain, process))
+        return peers[-1]
+
+    yield make
+    for one in peers:
+        one.close()

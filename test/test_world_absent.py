@@ -8,25 +8,11 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed: make ros")
 
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
-from ros_nodes import NodeProcess, new_domain, node
-from ros_peer import Peer
+from ros_nodes import new_domain, node
 from simulation_interfaces import srv
 from std_srvs.srv import Empty
 
 OPTIONAL = ("ackermann_msgs", "deepracer_interfaces_pkg", "gazebo_msgs", "simulation_interfaces")
-
-
-@pytest.fixture
-def peer():
-    peers = []
-
-    def make(domain: int, process: NodeProcess) -> Peer:
-        peers.append(Peer(domain, process))
-        return peers[-1]
-
-    yield make
-    for one in peers:
-        one.close()
 
 
 @pytest.fixture

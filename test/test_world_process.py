@@ -21,19 +21,6 @@ from deepracer_sim.ros.conversions import to_nanoseconds
 STARTED = "car(s) on"
 
 
-@pytest.fixture
-def peer():
-    peers = []
-
-    def make(domain: int, process: NodeProcess) -> Peer:
-        peers.append(Peer(domain, process))
-        return peers[-1]
-
-    yield make
-    for one in peers:
-        one.close()
-
-
 def test_bad_parameters_end_it_with_one_line(tmp_path):
     wrong = {
         "num_cars:=9": "parameter num_cars=9: must be <= 8",

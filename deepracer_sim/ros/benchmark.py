@@ -18,8 +18,9 @@ from rosgraph_msgs.msg import Clock
 
 from deepracer_sim.benchmark.report import Figure
 from deepracer_sim.errors import RunError
-from deepracer_sim.ros.conversions import NANOSECONDS, to_nanoseconds
+from deepracer_sim.ros.conversions import to_nanoseconds
 from deepracer_sim.ros.ros_world import RosWorld
+from deepracer_sim.ros.simulator import NANOSECONDS
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect
 from deepracer_sim.settings import CameraSettings
 

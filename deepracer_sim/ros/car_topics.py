@@ -15,7 +15,7 @@ from tf2_msgs.msg import TFMessage
 from deepracer_sim.car import MAX_STEERING_ANGLE, WHEELBASE
 from deepracer_sim.ros.conversions import to_camera_info, to_image, to_pose, to_time, to_transform
 from deepracer_sim.ros.lean_node import LeanNode, waiting
-from deepracer_sim.ros.simulator import Simulator
+from deepracer_sim.ros.simulator import Simulator, car_namespaces
 from deepracer_sim.settings import CameraSettings
 
 LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -52,9 +52,8 @@ class CarTopics:
     ) -> None:
         self.simulator, self.car, self.full_speed = simulator, car, full_speed
         self._log = node.get_logger()
-        alone = simulator.world.num_cars == 1
-        self.namespace = "" if alone else f"/{simulator.names[car]}"
-        self.frames = "" if alone else f"{simulator.names[car]}/"
+        self.namespace = car_namespaces(simulator.world.num_cars)[car]
+        self.frames = f"{self.namespace[1:]}/" if self.namespace else ""
         self._listen(node)
         space = self.namespace
         self.image = node.create_publisher(Image, f"{space}/camera/image_raw", 5)

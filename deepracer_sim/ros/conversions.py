@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Mapping
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Pose, Quaternion, Transform
 from numpy.typing import NDArray
+from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from deepracer_inference.preprocess import ImageError
+from deepracer_sim.ros.simulator import NANOSECONDS
 from deepracer_sim.settings import CameraSettings
 
-NANOSECONDS = 1_000_000_000
 CHANNELS = {"mono8": 1, "rgb8": 3, "bgr8": 3}
 """Encodings of pictures that are understood, and their bytes a pixel."""
 
@@ -98,3 +101,12 @@ def to_camera_info(camera: CameraSettings, frame: str) -> CameraInfo:
     info.p = [focal, 0.0, middle_x, 0.0, 0.0, focal, middle_y, 0.0, 0.0, 0.0, 1.0, 0.0]
     info.header.frame_id = frame
     return info
+
+
+def to_diagnostics(node: Node, status: DiagnosticStatus, values: Mapping[str, str]) -> DiagnosticArray:
+    """Return what a node says of itself: `status`, whose name is a part of the node, with values."""
+    status.name = f"{node.get_name()}: {status.name}"
+    status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = node.get_clock().now().to_msg()
+    return message

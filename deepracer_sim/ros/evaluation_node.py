@@ -26,7 +26,7 @@ from deepracer_sim.ros.lap_timing import EvaluationLaps
 from deepracer_sim.ros.lap_topics import LapTopics
 from deepracer_sim.ros.node_main import run
 from deepracer_sim.ros.ros_world import RosWorld
-from deepracer_sim.ros.simulator import car_names
+from deepracer_sim.ros.simulator import car_namespaces
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect
 from deepracer_sim.settings import EvaluateSettings, Settings
 from deepracer_sim.simulation import Course
@@ -60,9 +60,7 @@ class EvaluationNode(Node):
         self.settings = params.read(self, EvaluateSettings())
         if not self.own.model:
             raise SettingError("parameter model: must name a run folder, a checkpoint or an exported model")
-        count = self.settings.cars
-        names = [""] if count == 1 else [f"/{name}" for name in car_names(count)]
-        self.topics = [LapTopics(self, name) for name in names]
+        self.topics = [LapTopics(self, namespace) for namespace in car_namespaces(self.settings.cars)]
         self.result = self.create_publisher(String, "~/result", LATCHED)
         self.laps: list[EvaluationLaps] = []
         self.born = time.monotonic()

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import torch
 
-from deepracer_sim.car import WHEEL_POINTS, points_in_world, reference_point
+from deepracer_sim.car import reference_point
 from deepracer_sim.evaluation import Lap
 from deepracer_sim.racing_env import Outcome, Status
+from deepracer_sim.ros.simulator import NANOSECONDS, off_track
 from deepracer_sim.settings import EvaluateSettings
 from deepracer_sim.track import Track
 from deepracer_sim.world import STEP_TIME, CarState
 
-NANOSECONDS = 1_000_000_000
 FASTEST, FASTEST_TURN = 6.0, 15.0
 """Motion that a car cannot surpass, m/s and rad/s: whatever moved further was put there."""
 FARTHEST, FARTHEST_TURN = 0.03, 0.3
@@ -96,7 +96,7 @@ class LapTimer:
         zero = torch.zeros(len(moments))
         car = CarState(torch.tensor(x), torch.tensor(y), torch.tensor(yaw), torch.tensor(speed), *[zero] * 3)
         place = self.track.project(reference_point(car), zero.bool())
-        off = ~self.track.is_on_road(points_in_world(car, torch.tensor(WHEEL_POINTS))).any(1)
+        off = off_track(self.track, car)
         finished: list[float] = []
         rows = zip(moments, place.distance.tolist(), place.heading.tolist(), off.tolist(), strict=True)
         for moment, distance, heading, is_off in rows:

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 from geometry_msgs.msg import Point, Vector3
 from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA
@@ -20,6 +19,7 @@ from deepracer_sim.evaluation_picture import COLOUR_MAP, DARKEST
 from deepracer_sim.ground import LINE_WIDTH, START_LINE_WIDTH
 from deepracer_sim.ros.conversions import to_pose
 from deepracer_sim.ros.lap_timing import Change, Moment, change
+from deepracer_sim.ros.simulator import start_poses
 from deepracer_sim.track import Track
 from deepracer_sim.track_picture import ARROW_LENGTH, NUMBERED_EVERY
 
@@ -218,10 +218,8 @@ def _start_line(
 
 
 def _start_positions(track: Track, count: int) -> list[Marker]:
-    distance = torch.arange(count) / count * track.length
-    poses = track.pose_at(distance, torch.zeros(count, dtype=torch.bool), torch.zeros(count)).tolist()
     boxes = []
-    for number, pose in enumerate(poses):
+    for number, pose in enumerate(start_poses(track, count).tolist()):
         box = _marker(
             "start_positions", Marker.LINE_STRIP, CARS[number % len(CARS)], (0.015, 0.0, 0.0), number
         )

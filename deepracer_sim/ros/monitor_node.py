@@ -20,7 +20,7 @@ from deepracer_sim.ros.lap_topics import LapTopics
 from deepracer_sim.ros.lean_node import LeanNode, waiting
 from deepracer_sim.ros.markers import DrivenLine, car_markers, track_markers
 from deepracer_sim.ros.node_main import run
-from deepracer_sim.ros.simulator import car_names
+from deepracer_sim.ros.simulator import car_namespaces
 from deepracer_sim.settings import Settings
 from deepracer_sim.track import Track
 from deepracer_sim.track_library import load_track
@@ -53,7 +53,7 @@ class WatchedCar:
     """
 
     def __init__(self, node: LeanNode, track: Track, settings: MonitorSettings, car: int) -> None:
-        namespace = "" if settings.num_cars == 1 else f"/{car_names(settings.num_cars)[car]}"
+        namespace = car_namespaces(settings.num_cars)[car]
         self.car = car
         self.timer = LapTimer(track)
         self.line = DrivenLine(car, settings.line_laps * float(track.length), settings.fastest)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
-from deepracer_sim.ros.conversions import NANOSECONDS
+from deepracer_sim.ros.conversions import to_diagnostics
 from deepracer_sim.ros.pace import Pace
-from deepracer_sim.ros.simulator import Simulator
+from deepracer_sim.ros.simulator import NANOSECONDS, Simulator
 
 
 class PaceReport:
@@ -34,9 +34,5 @@ class PaceReport:
             "paused": str(self._simulator.is_paused).lower(),
             "real_time_factor": "" if factor is None else f"{factor:.3f}",
         }
-        name = f"{self._node.get_name()}: pace"
-        status = DiagnosticStatus(level=level, name=name, message=complaint or "")
-        status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = self._node.get_clock().now().to_msg()
-        self._publisher.publish(message)
+        status = DiagnosticStatus(level=level, name="pace", message=complaint or "")
+        self._publisher.publish(to_diagnostics(self._node, status, values))

@@ -28,6 +28,22 @@ def car_names(num_cars: int) -> list[str]:
     return ["racecar"] if num_cars == 1 else [f"racecar_{number}" for number in range(1, num_cars + 1)]
 
 
+def car_namespaces(num_cars: int) -> list[str]:
+    """Return the namespaces of the cars' topics: none for one, "/racecar_1" and so on for several."""
+    return [""] if num_cars == 1 else [f"/{name}" for name in car_names(num_cars)]
+
+
+def start_poses(track: Track, count: int) -> Tensor:
+    """Return `count` poses spread evenly along a track, (count, 3): x, y in metres, yaw in radians."""
+    distance = torch.arange(count) / count * track.length
+    return track.pose_at(distance, torch.zeros(count, dtype=torch.bool), torch.zeros(count))
+
+
+def off_track(track: Track, cars: CarState) -> Tensor:
+    """Tell for each of N cars, (N,), whether none of its wheels is on the road."""
+    return ~track.is_on_road(points_in_world(cars, torch.tensor(WHEEL_POINTS))).any(1)
+
+
 class Motion(NamedTuple):
     """One car's state in plain numbers; see `CarState`."""
 
@@ -129,9 +145,7 @@ class Simulator:
     def reset_cars(self) -> None:
         """Put all cars back to where they started."""
         count = self.world.num_cars
-        share = torch.arange(count) / count
-        never = torch.zeros(count, dtype=torch.bool)
-        self.place(range(count), self.track.pose_at(share * self.track.length, never, torch.zeros(count)))
+        self.place(range(count), start_poses(self.track, count))
 
     def state(self) -> CarState:
         """Return the state of all cars now."""
@@ -147,4 +161,4 @@ class Simulator:
 
     def off_track(self) -> Tensor:
         """Tell for each car, (N,), whether none of its wheels is on the road."""
-        return ~self.track.is_on_road(points_in_world(self.state(), torch.tensor(WHEEL_POINTS))).any(1)
+        return off_track(self.track, self.state())

@@ -12,7 +12,8 @@ from rclpy.client import Client
 
 from deepracer_sim.errors import DeepRacerError
 from deepracer_sim.ros.connection import Connection
-from deepracer_sim.ros.conversions import NANOSECONDS, to_nanoseconds, to_pose, to_yaw
+from deepracer_sim.ros.conversions import to_nanoseconds, to_pose, to_yaw
+from deepracer_sim.ros.simulator import NANOSECONDS
 from deepracer_sim.world import STEP_TIME
 
 FRAME = round(STEP_TIME * NANOSECONDS)

@@ -10,7 +10,7 @@ from rclpy.context import Context
 
 from deepracer_sim.ros.connection import Connection
 from deepracer_sim.ros.ros_world import RosWorld
-from deepracer_sim.ros.simulator import car_names
+from deepracer_sim.ros.simulator import car_names, car_namespaces
 from deepracer_sim.ros.simulator_client import FreeSimulator, SimulatorClient, SteppedSimulator
 from deepracer_sim.settings import CameraSettings, Settings
 
@@ -61,7 +61,7 @@ def connect(
     else:
         simulator = FreeSimulator(connection, settings.prefix)
     names = car_names(num_cars)
-    namespaces = [""] if num_cars == 1 else [f"/{name}" for name in names]
+    namespaces = car_namespaces(num_cars)
     try:
         return RosWorld(connection, simulator, camera, names, namespaces, settings.patience)
     except BaseException:

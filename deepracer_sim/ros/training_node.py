@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import strftime
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from pydantic import Field
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -20,6 +20,7 @@ from deepracer_sim import training_run
 from deepracer_sim.errors import DeepRacerError, RunError
 from deepracer_sim.racing_env import Outcome
 from deepracer_sim.ros import params
+from deepracer_sim.ros.conversions import to_diagnostics
 from deepracer_sim.ros.frames import LATCHED
 from deepracer_sim.ros.job import Job
 from deepracer_sim.ros.launch_arguments import ROLLOUT_SAMPLES
@@ -115,12 +116,10 @@ class TrainingNode(Node):
             if name not in self._metrics:
                 self._metrics[name] = self.create_publisher(Float64, f"~/metrics/{name}", LATCHED)
             self._metrics[name].publish(Float64(data=float(value)))
-        status = DiagnosticStatus(level=DiagnosticStatus.OK, name=f"{self.get_name()}: training")
+        status = DiagnosticStatus(level=DiagnosticStatus.OK, name="training")
         status.message = f"iteration {row['iteration']:.0f}, mean reward {row['mean_reward']:.2f}"
-        status.values = [KeyValue(key=name, value=f"{value:g}") for name, value in values.items()]
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = self.get_clock().now().to_msg()
-        self.diagnostics.publish(message)
+        texts = {name: f"{value:g}" for name, value in values.items()}
+        self.diagnostics.publish(to_diagnostics(self, status, texts))
         self.get_logger().info(status.message)
 
     def _announce(self, folder: Path) -> None:
