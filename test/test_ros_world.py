@@ -16,13 +16,18 @@ pytest.register_assert_rewrite("world_contract")
 
 import rclpy  # noqa: E402
 import torch  # noqa: E402
+from builtin_interfaces.msg import Time  # noqa: E402
 from rclpy.context import Context  # noqa: E402
 from ros_nodes import NodeProcess, new_domain, node  # noqa: E402
+from simulation_interfaces.srv import StepSimulation  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 from world_contract import SLOW, SLOW_LEFT, WorldContract, commands, drive, everyone, poses  # noqa: E402
 
 from deepracer_sim.embedded_world import EmbeddedWorld  # noqa: E402
 from deepracer_sim.ground import paint  # noqa: E402
+from deepracer_sim.ros.claim import KEPT  # noqa: E402
 from deepracer_sim.ros.ros_world import Drift, RosWorld  # noqa: E402
+from deepracer_sim.ros.simulator_client import SimulatorError, SteppedSimulator  # noqa: E402
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect  # noqa: E402
 from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation  # noqa: E402
 from deepracer_sim.track_library import load_track  # noqa: E402
@@ -162,6 +167,23 @@ def test_it_moves_as_the_embedded_world_bit_for_bit(simulators, circle):
     assert world.drift.lost == 0
     assert world.drift.frames == pytest.approx(300, abs=1e-3)
     world.close()
+
+
+def test_a_driver_whose_steps_come_between_is_named_though_it_is_heard_of_late(simulators, monkeypatch):
+    """The second step of two processes is not the second of either."""
+    context = simulators.context(1)
+    other = rclpy.create_node("early_driver", context=context)
+    claims = other.create_publisher(Header, "/driver", KEPT)
+
+    def advance(self: SteppedSimulator, steps: int) -> None:
+        request = StepSimulation.Request(steps=2)
+        self._check(self._step, self._connection.call(self._step, request).result)
+        claims.publish(Header(stamp=Time(sec=1), frame_id="/early_driver"))
+
+    monkeypatch.setattr(SteppedSimulator, "_advance", advance)
+    with pytest.raises(SimulatorError, match="somebody else drives racecar already, /early_driver"):
+        simulators.world(1, STEPPED)
+    other.destroy_node()
 
 
 def resident(process_id: int | str) -> int:

@@ -19,7 +19,7 @@ from deepracer_sim.ros.claim import Claim
 from deepracer_sim.ros.connection import Connection, SilenceError
 from deepracer_sim.ros.conversions import to_pixels, to_time, to_yaw
 from deepracer_sim.ros.senses import Observation, Senses
-from deepracer_sim.ros.simulator_client import FRAME, SimulatorClient, SimulatorError
+from deepracer_sim.ros.simulator_client import FRAME, SimulatorClient, SimulatorError, StepError
 from deepracer_sim.settings import CameraSettings
 from deepracer_sim.world import CarState, WorldInterrupted
 
@@ -29,6 +29,8 @@ JUMP = 1_000_000_000
 """Nanoseconds by which a message may be older than the present before the time counts as set back."""
 MEMORY = 30.0
 """Seconds for which a process that was killed may still be listed in the graph."""
+ENCOUNTER = 10.0
+"""Seconds in which another driver is heard of, also on a busy machine."""
 MOST_LOST = 5
 """Pictures lost one after the other after which the simulator counts as silent."""
 
@@ -332,6 +334,19 @@ class RosWorld:
                 self._observe(0)
                 self._simulator.hold()
                 return
+            except StepError:
+                self._look_for_another()
+                raise
             except SilenceError:
                 if monotonic() > deadline:
                     raise
+
+    def _look_for_another(self) -> None:
+        """Wait for `ENCOUNTER` seconds for word of another driver.
+
+        Raises:
+            SimulatorError: there is one.
+        """
+        deadline = monotonic() + ENCOUNTER
+        while monotonic() < deadline and not self._connection.called_off.wait(0.1):
+            self._refuse_two(0)

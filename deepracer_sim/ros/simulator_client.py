@@ -28,6 +28,10 @@ class SimulatorError(DeepRacerError):
     """A simulator that refuses what it was asked for."""
 
 
+class StepError(SimulatorError):
+    """A first step of a wrong length: the simulator is of another kind, or somebody else moves it too."""
+
+
 @dataclass(frozen=True)
 class Placement:
     """When cars were put elsewhere.
@@ -140,7 +144,7 @@ class SteppedSimulator:
         self._advance(1)
         step = self._pose_of(name)[1] - before
         if step <= 0 or step > 1.01 * FRAME:
-            raise SimulatorError(
+            raise StepError(
                 f"{self._step.srv_name} moved the time by {step / NANOSECONDS:g} s: must be above 0 and at "
                 "most 1/15 s"
             )
