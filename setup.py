@@ -28,10 +28,12 @@ setup(
     description="Train, evaluate and race camera-driven DeepRacer cars on any machine",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*", "deepracer_inference", "deepracer_inference.*"]),
+    package_data={"deepracer_sim.gazebo": ["plugin/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         *shared("worlds/*.yaml"),
+        *shared("models/**/*.*"),
         *shared("examples/**/*.py"),
         *shared("launch/*.launch.py"),
         *shared("rviz/*.rviz"),

@@ -30,8 +30,9 @@ REFERENCE_POINT = 0.14
 """AWS measures x, y and progress this far ahead of base_link, metres."""
 MAX_STEERING_ANGLE = 0.523599
 """The servo's end stop, radians (30 degrees)."""
-GYRATION_RADIUS_SQUARED = 0.0117
-"""Yaw inertia over mass, square metres: AWS's 5.0 kg chassis (0.05865 kg m^2) and its four 0.34 kg wheels."""
+GYRATION_RADIUS_SQUARED = 0.0194
+"""Yaw inertia over mass, square metres. AWS's chassis (5.0 kg, 0.05865 kg m^2), wheels and hinges have
+0.0123; the rest is how much later the same car turns in Gazebo, where four wheels share the friction."""
 GRAVITY = 9.81
 
 

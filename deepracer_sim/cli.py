@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,9 @@ import tyro
 
 from deepracer_sim.command_options import Command, format_commands, parse
 from deepracer_sim.errors import DeepRacerError, RewardError, SettingError
-from deepracer_sim.settings import PROFILES, EvaluateSettings, TrainSettings
+from deepracer_sim.gazebo.commands import COMMANDS as GAZEBO_COMMANDS
+from deepracer_sim.profiles import PROFILES, for_gazebo
+from deepracer_sim.settings import EvaluateSettings, TrainSettings, tyre_fault
 from deepracer_sim.track_commands import COMMANDS as TRACK_COMMANDS
 
 RUNS = Path("runs")
@@ -27,14 +30,18 @@ def train_command(words: Sequence[str]) -> Command:
     """Return the `train` subcommand with the defaults of a profile, or of the run that is to be resumed.
 
     Args:
-        words: of the command line; only --profile and --resume are looked at.
+        words: of the command line; only what the other options' defaults depend on is looked at.
     """
     early = argparse.ArgumentParser(prog="deepracer train", add_help=False, allow_abbrev=False)
-    early.add_argument("--profile", nargs="?")
+    for name in ("--profile", "--world", "--num-cars"):
+        early.add_argument(name, name.replace("-c", "_c"), nargs="?")
     early.add_argument("--resume", type=Path, nargs="?")
     given = early.parse_known_args(words)[0]
     profile = given.profile if given.profile in PROFILES else "fast"
     defaults = PROFILES[profile]() if given.resume is None else _settings_of(given.resume)
+    if given.resume is None and given.world == "gazebo":
+        num_cars = given.num_cars or ""
+        defaults = for_gazebo(defaults, int(num_cars) if num_cars.isdecimal() else None)
 
     def train(
         settings: Annotated[TrainSettings, tyro.conf.arg(name="")] = defaults,
@@ -42,6 +49,7 @@ def train_command(words: Sequence[str]) -> Command:
         run: Path | None = None,
         resume: Path | None = None,
         clone: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
+        gui: bool = False,
     ) -> None:
         """Train a car from its camera.
 
@@ -54,24 +62,27 @@ def train_command(words: Sequence[str]) -> Command:
             run: folder to write; by default one under runs/ named by the time.
             resume: run folder to go on with exactly where it stopped; only --stop options may be added.
             clone: run folder or checkpoint whose weights are the start.
+            gui: show Gazebo's window.
         """
         from deepracer_sim import training_run
+        from deepracer_sim.other_simulator import open_for_training
         from deepracer_sim.progress_line import ProgressLine
 
-        if resume is None:
-            path = run or RUNS / time.strftime("%Y-%m-%d_%H-%M-%S")
-            with ProgressLine(settings) as line:
-                training_run.start(settings, path, clone, line)
-        else:
-            path = resume
-            if given.profile or run or clone or settings.replaced(stop=defaults.stop) != defaults:
-                raise SettingError(
-                    f"--resume goes on with {path}'s own settings: only --stop options can be added. "
-                    f"To train on with others, use --from {path}"
-                )
-            with ProgressLine(settings) as line:
-                training_run.resume(path, settings.stop, line)
-        print(f"The run is in {path}; drive it with: deepracer evaluate {path}")
+        path = resume or run or RUNS / time.strftime("%Y-%m-%d_%H-%M-%S")
+        if resume and (given.profile or run or clone or settings.replaced(stop=defaults.stop) != defaults):
+            raise SettingError(
+                f"--resume goes on with {path}'s own settings: only --stop options can be added. "
+                f"To train on with others, use --from {path}"
+            )
+        if settings.world == "gazebo" and not resume and (fault := tyre_fault(settings.car)):
+            raise SettingError(fault)
+        with ProgressLine(settings) as line, open_for_training(settings, gui, line.note) as simulator:
+            if resume:
+                training_run.resume(path, settings.stop, line, simulator)
+            else:
+                training_run.start(settings, path, clone, line, simulator)
+        way = " --world gazebo" if settings.world == "gazebo" else ""
+        print(f"The run is in {path}; drive it with: deepracer evaluate {path}{way}")
 
     return train
 
@@ -86,6 +97,7 @@ def evaluate(
     model: tyro.conf.Positional[Path],
     settings: Annotated[EvaluateSettings, tyro.conf.arg(name="")] = EvaluateSettings(),  # noqa: B008
     output: Path | None = None,
+    gui: bool = False,
 ) -> None:
     """Drive a trained model for some laps; write the laps, a picture of the driven lines and a video.
 
@@ -93,16 +105,23 @@ def evaluate(
         model: a run folder (its best checkpoint), a checkpoint, or an exported model.
         settings: of the evaluation.
         output: folder to write; by default one in the model's run, named by the track and the time.
+        gui: show Gazebo's window.
     """
     from deepracer_sim import evaluation_run
     from deepracer_sim.evaluation_report import format_table
+    from deepracer_sim.other_simulator import open_for_evaluation
     from deepracer_sim.simulation import Course
+    from deepracer_sim.world import WorldInterrupted
 
     loaded = evaluation_run.load_model(model)
     course = Course.load([settings.track])
     folder = output or evaluation_run.default_output(model, course.tracks[0].name)
     evaluation_run.make_output(folder)
-    evaluation = evaluation_run.evaluate_model(loaded, settings, course)
+    evaluation = None
+    with open_for_evaluation(settings, loaded, course, gui) as simulator:
+        while evaluation is None:
+            with suppress(WorldInterrupted):  # the simulator is back, and has said so: all laps again
+                evaluation = evaluation_run.evaluate_model(loaded, settings, course, simulator)
     print(format_table(evaluation))
     print()
     for path in evaluation_run.write_evaluation(evaluation, loaded, settings, course, folder):
@@ -165,6 +184,10 @@ def tracks() -> None:
     """List, draw, import and generate tracks."""
 
 
+def gazebo() -> None:
+    """Install Gazebo, start it and build its worlds."""
+
+
 COMMANDS: dict[str, Command] = {
     "train": train_command([]),
     "demo": demo,
@@ -172,7 +195,10 @@ COMMANDS: dict[str, Command] = {
     "export": export,
     "validate": validate,
     "tracks": tracks,
+    "gazebo": gazebo,
 }
+GROUPS: dict[str, dict[str, Command]] = {"tracks": TRACK_COMMANDS, "gazebo": GAZEBO_COMMANDS}
+"""Commands that have commands of their own."""
 ABOUT = "Train, evaluate and race cars that drive by their camera."
 
 
@@ -185,8 +211,9 @@ def run(words: Sequence[str]) -> None:
         KeyboardInterrupt: Ctrl-C.
     """
     program, about, commands = "deepracer", ABOUT, COMMANDS
-    if words and words[0] == "tracks":
-        program, about, commands, words = "deepracer tracks", tracks.__doc__ or "", TRACK_COMMANDS, words[1:]
+    if words and words[0] in GROUPS:
+        group, words = words[0], words[1:]
+        program, about, commands = f"deepracer {group}", COMMANDS[group].__doc__ or "", GROUPS[group]
     if not words or words[0] in ("-h", "--help"):
         print(format_commands(program, about, commands))
         return

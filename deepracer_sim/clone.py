@@ -42,6 +42,8 @@ def load_clone(source: Path, settings: TrainSettings) -> dict[str, Any]:
             "Give the same --actions, --network and --camera options, or train from scratch"
         )
     weights = {"network": checkpoint.network().state_dict()}
-    if checkpoint.settings.critic == settings.critic and "critic" in checkpoint.state:
+    # What a critic is told of the state differs from simulator to simulator.
+    is_told_alike = settings.critic == "image" or checkpoint.settings.world == settings.world
+    if checkpoint.settings.critic == settings.critic and is_told_alike and "critic" in checkpoint.state:
         weights["critic"] = checkpoint.state["critic"]
     return weights

@@ -21,6 +21,10 @@ class RewardError(DeepRacerError):
     """A reward function that cannot be loaded, does not validate or fails while it runs."""
 
 
+class GazeboError(DeepRacerError):
+    """A Gazebo that is not installed, does not start, does not answer or was lost."""
+
+
 class ShutdownInterrupt(KeyboardInterrupt):
     """An interruption that leaves no time to tidy up: what is on disk must do."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +18,18 @@ from torch import Tensor
 from deepracer_inference.action_space import DiscreteActionSpace
 from deepracer_inference.model_bundle import MODEL_FILE, ModelBundle, ModelBundleError
 from deepracer_inference.policy import OnnxPolicy
-from deepracer_sim.camera import Camera
 from deepracer_sim.checkpoint import Checkpoint
+from deepracer_sim.embedded_world import EmbeddedWorld
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation, Policy, evaluate, place_evenly
 from deepracer_sim.file_replacement import replacing
 from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, RunFolder, listed_runs
-from deepracer_sim.settings import CameraSettings, EvaluateSettings, TrainSettings
+from deepracer_sim.settings import CameraSettings, CarSettings, EvaluateSettings, Randomisation, TrainSettings
 from deepracer_sim.simulation import Course, make_evaluation_env
+from deepracer_sim.world import World, WorldInterrupted
 
 if TYPE_CHECKING:
-    from deepracer_sim.training_run import OtherSimulator
+    from deepracer_sim.other_simulator import OtherSimulator
 
 VIEW_WIDTH, VIEW_HEIGHT = 640, 480
 """Pixels of the car's view in the video, as the real camera gives it before it is made small and grey."""
@@ -151,6 +153,7 @@ def evaluate_model(
     )
     if simulator:
         env.on_step = simulator.on_step
+    env.seed(settings.seed)
     if settings.cars == 1:
         first = torch.ones(1, dtype=torch.bool)
         env.place(first, torch.zeros(1), torch.full((1,), settings.reversed))
@@ -212,37 +215,53 @@ def write_evaluation(
     save_picture(evaluation, track, written[1])
     if settings.video:
         written.append(folder / "video.mp4")
-        views = CarView(evaluation, course, model.camera, check)
-        save_video(evaluation, track, written[2], model.actions.table, title=track.name, images=views)
+        with closing(view_world(settings.world, course, model.camera)) as world:
+            views = CarView(evaluation, world, check)
+            save_video(evaluation, track, written[2], model.actions.table, title=track.name, images=views)
     return written
 
 
+def view_world(world: str, course: Course, camera: CameraSettings) -> World:
+    """Return a world to look at, in colour and at full size, with a policy's camera.
+
+    Args:
+        world: "gazebo" or "embedded".
+        course: its track.
+        camera: whose mount and field of view it has.
+
+    Raises:
+        GazeboError: Gazebo does not start.
+    """
+    wide = camera.replaced(width=VIEW_WIDTH, height=VIEW_HEIGHT, colour="rgb")
+    if world == "gazebo":
+        from deepracer_sim.gazebo.car_model import Fleet
+        from deepracer_sim.gazebo.track_server import open_world
+
+        return open_world(course, Fleet(1, wide))
+    index = torch.zeros(VIEWS_AT_ONCE, dtype=torch.long)
+    return EmbeddedWorld(course.grounds[:1], index, wide, CarSettings(), Randomisation(enabled=False))
+
+
 class CarView:
-    """What a run's first car drove past, in colour and at full size: a picture from before each step.
+    """What a run's first car drove past: a picture from before each step.
 
     They are rendered a few at a time when they are asked for: those of a lap fill 100 MB.
 
     Args:
         evaluation: whose first car.
-        course: what it drove on.
-        camera: that of the policy; the view has its mount and field of view.
+        world: where it is looked from; its cars are put where that car was.
         check: called before each picture.
     """
 
     def __init__(
-        self,
-        evaluation: Evaluation,
-        course: Course,
-        camera: CameraSettings,
-        check: Callable[[], None] = lambda: None,
+        self, evaluation: Evaluation, world: World, check: Callable[[], None] = lambda: None
     ) -> None:
         trace = evaluation.trace
         # The trace has poses after the steps; before the first one, the car has hardly moved.
         self._before = np.maximum(np.arange(int(trace.alive[:, 0].sum())) - 1, 0)
-        self._poses = torch.from_numpy(np.stack([trace.x[:, 0], trace.y[:, 0], trace.yaw[:, 0]]))
-        wide = camera.replaced(width=VIEW_WIDTH, height=VIEW_HEIGHT, colour="rgb")
-        index = torch.zeros(VIEWS_AT_ONCE, dtype=torch.long)
-        self._camera = Camera(wide, course.grounds[:1], index)
+        self._poses = torch.from_numpy(np.stack([trace.x[:, 0], trace.y[:, 0], trace.yaw[:, 0]], 1))
+        self._world = world
+        self._everyone = torch.ones(world.num_cars, dtype=torch.bool)
         self._batch, self._views = -1, np.empty(0, np.uint8)
         self._check = check
 
@@ -253,11 +272,11 @@ class CarView:
     def __getitem__(self, step: int) -> NDArray[np.uint8]:
         """Return the picture from before a step, (H, W, 3)."""
         self._check()
-        batch, place = divmod(step, VIEWS_AT_ONCE)
-        if batch != self._batch:
-            steps = np.arange(batch * VIEWS_AT_ONCE, (batch + 1) * VIEWS_AT_ONCE).clip(max=len(self) - 1)
-            self._batch, self._views = (
-                batch,
-                self._camera.render(*self._poses[:, self._before[steps]]).numpy(),
-            )
+        count = self._world.num_cars
+        batch, place = divmod(step, count)
+        steps = np.arange(batch * count, (batch + 1) * count).clip(max=len(self) - 1)
+        while batch != self._batch:
+            with suppress(WorldInterrupted):  # it is back
+                self._world.respawn(self._everyone, self._poses[self._before[steps]])
+                self._batch, self._views = batch, self._world.images().numpy()
         return self._views[place]

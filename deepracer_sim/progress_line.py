@@ -50,6 +50,13 @@ class ProgressLine:
             self._printed = time.monotonic()
             self._write(f"{text}\n", waiting="")
 
+    def note(self, text: str) -> None:
+        """Show a line that stays."""
+        if self._is_live:
+            self._write(f"\r\x1b[Kdeepracer: {text}\n", waiting="")
+        else:
+            self._write(f"deepracer: {text}\n", waiting=self._waiting)
+
     def _write(self, text: str, waiting: str) -> None:
         self._waiting = waiting
         self.stream.write(text)

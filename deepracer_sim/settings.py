@@ -86,17 +86,31 @@ class CameraSettings(Settings):
 class CarSettings(Settings):
     """The car as it left the factory."""
 
-    friction: float = Field(1.3, gt=0, le=3, description="tyre friction coefficient")
+    friction: float = Field(1.105, gt=0, le=3, description="tyre friction coefficient")
     slip_angle: float = Field(
-        0.12, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians"
+        0.013, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians"
     )
     grip_balance: float = Field(
-        -0.01, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one"
+        -0.036, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one"
     )
     acceleration: float = Field(5.7, gt=0, le=50, description="strongest acceleration, m/s^2")
     braking: float = Field(3.8, gt=0, le=50, description="strongest braking, m/s^2")
     steering_lag: float = Field(0.047, gt=0, le=1, description="time constant of the steering servo, s")
     latency: float = Field(0.0, ge=0, le=1.5, description="delay from picture to wheels, in steps of 1/15 s")
+
+
+TYRES = ("friction", "slip_angle", "grip_balance")
+"""What the embedded car is told of its tyres; Gazebo's car has tyres of its own."""
+ALL_ALIKE = "Gazebo's cars and pictures are all alike; only the embedded simulator draws them"
+
+
+def tyre_fault(car: CarSettings) -> str | None:
+    """Return what is wrong with a car for Gazebo: tyres other than the default ones; None if nothing is."""
+    for name in TYRES:
+        value = getattr(car, name)
+        if value != CarSettings.model_fields[name].default:
+            return f"car.{name}={value}: is of the embedded car; Gazebo's has tyres of its own"
+    return None
 
 
 RANGE_LIMITS = {
@@ -154,9 +168,9 @@ class Randomisation(Settings):
     wheel_radius: Range = Field((0.97, 1.03), description="factor on the nominal radius, so on speed")
     acceleration: Range = Field((4.0, 8.0), description="strongest acceleration, m/s^2")
     braking: Range = Field((3.0, 6.0), description="strongest braking, m/s^2")
-    friction: Range = Field((0.9, 1.45), description="tyre friction coefficient")
-    slip_angle: Range = Field((0.03, 0.15), description="tyre slip angle at the friction limit, radians")
-    grip_balance: Range = Field((-0.04, 0.02), description="grip moved from the rear axle to the front one")
+    friction: Range = Field((0.85, 1.35), description="tyre friction coefficient")
+    slip_angle: Range = Field((0.0, 0.12), description="tyre slip angle at the friction limit, radians")
+    grip_balance: Range = Field((-0.07, 0.01), description="grip moved from the rear axle to the front one")
 
     def evenly(self, enabled: bool = True) -> Randomisation:
         """Return the same ranges with an even draw from each, as policies are judged."""
@@ -267,8 +281,8 @@ class TrainSettings(Settings):
     track: tuple[str, ...] = Field(
         ("reinvent_2018",), min_length=1, description="names, files, or random:SEED"
     )
-    world: Literal["embedded", "ros"] = Field(
-        "embedded", description="simulator: our own, or one behind ROS that training_node talks to"
+    world: Literal["embedded", "gazebo", "ros"] = Field(
+        "embedded", description="simulator: our own, Gazebo, or one behind ROS that training_node talks to"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of everything random")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where simulation and learning run")
@@ -302,11 +316,25 @@ class TrainSettings(Settings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _possible_in_gazebo(self) -> TrainSettings:
+        if self.world != "gazebo":
+            return self
+        if len(self.track) > 1:
+            raise ValueError(f"track={', '.join(self.track)}: Gazebo has one track at a time")
+        if self.device != "cpu":
+            raise ValueError(f"device={self.device}: with Gazebo, learning runs on the CPU beside it")
+        for group, name in (("randomisation", "enabled"), ("evaluation", "randomised")):
+            if getattr(getattr(self, group), name):
+                raise ValueError(f"{group}.{name}=True: {ALL_ALIKE}")
+        return self
+
 
 class EvaluateSettings(Settings):
     """How a model is evaluated."""
 
     track: str = Field("reinvent_2018", description="name, file, or random:SEED")
+    world: Literal["embedded", "gazebo"] = Field("embedded", description="simulator: our own, or Gazebo")
     laps: int = Field(5, ge=1, le=1000, description="laps to drive")
     cars: int = Field(
         1, ge=1, le=4096, description="1 starts at the line; more spread over track and directions"
@@ -323,43 +351,8 @@ class EvaluateSettings(Settings):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of everything random")
     video: bool = Field(True, description="write a video of the first car")
 
-
-def fast_profile() -> TrainSettings:
-    """Return the defaults: what reaches clean laps soonest on two CPU cores."""
-    return TrainSettings()
-
-
-def aws_profile() -> TrainSettings:
-    """Return AWS's defaults: its network and picture, hyperparameters, episode rules, and no randomisation.
-
-    AWS's trainer has gamma 0.999, lambda 0.95, a constant learning rate and no limit on the gradient. An
-    episode has no length limit there; ours is the 10,000 samples at which a rollout is cut.
-    """
-    return TrainSettings(
-        num_cars=4,
-        network="DEEP_CONVOLUTIONAL_NETWORK_SHALLOW",
-        critic="image",
-        camera=CameraSettings(width=160, height=120),
-        randomisation=Randomisation(enabled=False),
-        episode=EpisodeSettings(
-            start="round_robin", direction="forward", start_offset=0, start_heading=0, max_steps=10_000
-        ),
-        ppo=PPOSettings(
-            batch_size=64,
-            num_epochs=10,
-            lr=3e-4,
-            final_lr_share=1,
-            beta_entropy=0.01,
-            discount_factor=0.999,
-            loss_type="huber",
-            num_episodes_between_training=20,
-            gae_lambda=0.95,
-            max_gradient_norm=1e9,
-        ),
-        stop=StopSettings(minutes=60, target=False),
-        evaluation=EvaluationSettings(every=1, laps=1, starts=5, randomised=False),
-    )
-
-
-PROFILES = {"fast": fast_profile, "aws": aws_profile}
-"""Named sets of defaults for `deepracer train --profile`."""
+    @model_validator(mode="after")
+    def _possible_in_gazebo(self) -> EvaluateSettings:
+        if self.world == "gazebo" and self.randomised:
+            raise ValueError(f"randomised=True: {ALL_ALIKE}")
+        return self

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 import torch
-from torch import Tensor
 
 from deepracer_sim.checkpoint import Checkpoint, differences, on_device
 from deepracer_sim.clone import load_clone
@@ -24,28 +22,14 @@ from deepracer_sim.errors import (
 )
 from deepracer_sim.event_files import EventFiles
 from deepracer_sim.export import export
-from deepracer_sim.racing_env import Outcome
+from deepracer_sim.other_simulator import OtherSimulator
 from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
 from deepracer_sim.settings import StopSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_env, make_evaluation_env
 from deepracer_sim.trainer import Best, Row, Trainer
-from deepracer_sim.world import World
 
 PARITY_FRAMES = 64
 """Pictures on which onnxruntime and torch are compared at export."""
-
-
-@dataclass(frozen=True)
-class OtherSimulator:
-    """A simulator in place of the embedded one.
-
-    Attributes:
-        world: of as many cars as the settings say.
-        on_step: called with the actions and the outcome of each step, in evaluations too.
-    """
-
-    world: World
-    on_step: Callable[[Tensor, Outcome], None] = lambda actions, outcome: None
 
 
 def start(
@@ -279,10 +263,13 @@ def _check_device(settings: TrainSettings) -> None:
 
 
 def _check_world(settings: TrainSettings, simulator: OtherSimulator | None) -> None:
-    if settings.world == "ros" and simulator is None:
-        raise SettingError(
-            "world=ros: this training goes through ROS; start it by ros2 launch deepracer_sim train.launch.py"
-        )
+    if settings.world == "embedded" or simulator is not None:
+        return
+    way = {
+        "ros": "this training goes through ROS; start it by ros2 launch deepracer_sim train.launch.py",
+        "gazebo": "needs a running Gazebo as simulator; other_simulator.open_for_training opens one",
+    }
+    raise SettingError(f"world={settings.world}: {way[settings.world]}")
 
 
 def _refuse_changes(run: RunFolder, checkpoint: Checkpoint) -> None:

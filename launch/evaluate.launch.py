@@ -15,8 +15,8 @@ def generate_launch_description() -> LaunchDescription:
     """Describe the evaluation and its simulator."""
     return LaunchDescription(
         [
-            *declare("model", "track", "laps", "num_cars", "seed", "randomised"),
-            *declare("sim", "interface", "real_time_factor", "params_file", "rviz", "use_sim_time"),
+            *declare("model", "track", "sim", "headless", "laps", "num_cars", "seed", "randomised"),
+            *declare("interface", "real_time_factor", "params_file", "rviz", "use_sim_time"),
             OpaqueFunction(function=processes),
         ]
     )

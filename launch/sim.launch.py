@@ -17,7 +17,7 @@ def generate_launch_description() -> LaunchDescription:
     """Describe the simulator, and what shows it."""
     return LaunchDescription(
         [
-            *declare("track", "sim", "num_cars", "seed", "paused", "real_time_factor"),
+            *declare("track", "sim", "headless", "num_cars", "seed", "paused", "real_time_factor"),
             *declare("camera_width", "camera_height", "camera_colour", "randomised"),
             *declare("params_file", "rviz", "use_sim_time"),
             OpaqueFunction(function=processes),

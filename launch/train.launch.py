@@ -15,9 +15,11 @@ def generate_launch_description() -> LaunchDescription:
     """Describe the training and its simulator."""
     return LaunchDescription(
         [
-            *declare("track", "run", "resume", "reward", "max_speed", "minutes", "num_cars", "seed"),
-            *declare("camera_width", "camera_height", "camera_colour", "randomised", **LEARNING),
-            *declare("sim", "interface", "real_time_factor", "params_file", "rviz", "use_sim_time"),
+            *declare("track", "sim", "headless", "run", "resume", "reward", "max_speed", "minutes"),
+            *declare(
+                "num_cars", "seed", "camera_width", "camera_height", "camera_colour", "randomised", **LEARNING
+            ),
+            *declare("interface", "real_time_factor", "params_file", "rviz", "use_sim_time"),
             OpaqueFunction(function=processes),
         ]
     )

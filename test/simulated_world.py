@@ -15,8 +15,7 @@ from ros_nodes import NodeProcess, new_domain, node
 from ros_peer import Peer
 from simulation_interfaces import srv
 
-from deepracer_sim.ros.simulator import Simulator
-from deepracer_sim.ros.world_node import simulator_of
+from deepracer_sim.ros.simulator import Simulator, simulator_of
 from deepracer_sim.ros.world_settings import WorldSettings
 from deepracer_sim.world import CarState
 

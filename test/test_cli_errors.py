@@ -27,7 +27,26 @@ from deepracer_sim import cli
         ),
         (
             "train --velocity 3",
-            "does not know --velocity: its options are --profile, --run, --resume, --from, --track",
+            "does not know --velocity: its options are --profile, --run, --resume, --from, --gui, --track",
+        ),
+        ("train --gui", "--gui: the embedded simulator has no window; Gazebo has one: --world gazebo"),
+        ("train --world gazebo --track oval bowtie", "track=oval, bowtie: Gazebo has one track at a time"),
+        (
+            "train --world gazebo --device cuda",
+            "device=cuda: with Gazebo, learning runs on the CPU beside it",
+        ),
+        (
+            "train --world gazebo --randomisation.enabled",
+            "randomisation.enabled=True: Gazebo's cars and pictures",
+        ),
+        ("train --world gazebo --evaluation.randomised", "evaluation.randomised=True: Gazebo's cars and"),
+        (
+            "train --world gazebo --car.friction 1",
+            "car.friction=1.0: is of the embedded car; Gazebo's has tyres",
+        ),
+        (
+            "evaluate here --world gazebo --randomised",
+            "randomised=True: Gazebo's cars and pictures are all alike",
         ),
         ("evaluate here --laps 0", "laps=0: must be >= 1"),
         ("evaluate here there", "deepracer evaluate does not know there: its options are --output"),

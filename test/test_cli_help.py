@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from deepracer_program import ENVIRONMENT
 from small_runs import options
 
-from deepracer_sim import cli, track_commands, training_run
+from deepracer_sim import cli, other_simulator, track_commands, training_run
 from deepracer_sim.command_options import option_names
-from deepracer_sim.settings import PROFILES, TrainSettings
+from deepracer_sim.profiles import PROFILES
+from deepracer_sim.settings import TrainSettings
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
@@ -68,7 +70,14 @@ def test_a_reader_that_goes_away_is_no_error():
 def test_all_settings_are_options():
     wanted = [word for word in options(TrainSettings()) if word.startswith("--")]
     wanted = [word.replace("_", "-").replace(".no-", ".") for word in wanted]
-    assert option_names(cli.train_command([])) == ["--profile", "--run", "--resume", "--from", *wanted]
+    assert option_names(cli.train_command([])) == [
+        "--profile",
+        "--run",
+        "--resume",
+        "--from",
+        "--gui",
+        *wanted,
+    ]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -78,3 +87,35 @@ def test_a_profile_changes_the_defaults(profile, monkeypatch):
     cli.run(["train", "--seed", "3", f"--profile={profile}", "--ppo.lr", "0.005"])
     wanted = PROFILES[profile]()
     assert asked == [wanted.replaced(seed=3, ppo=wanted.ppo.replaced(lr=0.005))]
+
+
+def test_gazebo_changes_the_defaults_that_nobody_gave(monkeypatch):
+    """2048 samples a rollout by however many cars, all alike; an hour; a core left for Gazebo."""
+    asked = []
+
+    @contextmanager
+    def opened(settings, gui, note):
+        asked.append((settings, gui))
+        yield None
+
+    monkeypatch.setattr(other_simulator, "open_for_training", opened)
+    monkeypatch.setattr(training_run, "start", lambda *arguments: None)
+
+    def ask(*words):
+        cli.run(["train", "--world", "gazebo", *words])
+        return asked[-1][0]
+
+    plain = ask()
+    assert (plain.num_cars, plain.ppo.rollout_steps, plain.threads, plain.stop.minutes) == (8, 256, 1, 60)
+    assert not (plain.randomisation.enabled or plain.evaluation.randomised or asked[-1][1])
+    assert (plain.ppo.lr, plain.camera, plain.track) == (
+        TrainSettings().ppo.lr,
+        TrainSettings().camera,
+        TrainSettings().track,
+    )
+    four = ask("--num_cars", "4", "--threads=2", "--gui")
+    assert (four.num_cars, four.ppo.rollout_steps, four.threads, asked[-1][1]) == (4, 512, 2, True)
+    short = ask("--ppo.rollout-steps", "32", "--stop.minutes", "1")
+    assert (short.num_cars, short.ppo.rollout_steps, short.stop.minutes) == (8, 32, 1)
+    aws = ask("--profile", "aws")
+    assert (aws.num_cars, aws.ppo.num_episodes_between_training, aws.world) == (4, 20, "gazebo")

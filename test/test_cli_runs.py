@@ -99,7 +99,7 @@ def test_a_resumed_run_takes_only_stop_rules(run_path, monkeypatch, words):
 
 def test_stop_rules_of_a_resumed_run_are_those_of_the_run_where_none_is_given(run_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(training_run, "resume", lambda path, stop, report: asked.append(stop))
+    monkeypatch.setattr(training_run, "resume", lambda path, stop, *rest: asked.append(stop))
     minutes = StopSettings().minutes  # the default: it must not be taken for "not given"
     for words in ([], ["--stop.minutes", str(minutes)], ["--stop.target", "--stop.iterations", "None"]):
         cli.run(["train", "--resume", str(run_path), *words])

@@ -13,7 +13,14 @@ from small_runs import circle_track, small_settings
 from deepracer_inference.model_bundle import ModelBundle
 from deepracer_sim import evaluation_run, training_graph
 from deepracer_sim.errors import RunError
-from deepracer_sim.evaluation_run import CarView, default_output, evaluate_model, load_model, write_evaluation
+from deepracer_sim.evaluation_run import (
+    CarView,
+    default_output,
+    evaluate_model,
+    load_model,
+    view_world,
+    write_evaluation,
+)
 from deepracer_sim.settings import EvaluateSettings
 from deepracer_sim.simulation import Course
 from deepracer_sim.training_run import start
@@ -162,7 +169,8 @@ def test_the_view_is_rendered_from_before_each_step(run, track, course, monkeypa
     monkeypatch.setattr(evaluation_run, "VIEWS_AT_ONCE", 4)
     model = load_model(run.path)
     evaluation = evaluate_model(model, settings_for(track, max_resets=0, video=True), course)
-    view, seen = CarView(evaluation, course, model.camera), evaluation.trace.images
+    view = CarView(evaluation, view_world("embedded", course, model.camera))
+    seen = evaluation.trace.images
     assert len(view) == int(evaluation.trace.alive.sum()) > 8
     steps = [0, 1, 5, 6, len(view) - 1, 2]
     for step in steps:

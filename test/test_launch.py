@@ -18,14 +18,17 @@ from deepracer_sim.errors import RunError, SettingError
 from deepracer_sim.ros import launch_arguments
 from deepracer_sim.ros.launch_arguments import (
     ARGUMENTS,
+    bridges,
     evaluation_parameters,
     monitor_parameters,
     training_parameters,
+    world_file,
     world_parameters,
 )
 from deepracer_sim.settings import TrainSettings
 
 NODES = ("world_node", "training_node", "evaluation_node", "monitor_node")
+OTHERS = (("rviz2", "rviz2"), ("ros_gz_bridge", "parameter_bridge"))
 PREFIX = Path(sys.prefix)
 
 
@@ -42,7 +45,7 @@ def test_executables_and_files_that_a_launch_file_names_are_there(file):
     for call in calls(file, "Node"):
         named = {item.arg: item.value for item in call.keywords}
         package, executable = (ast.literal_eval(named[key]) for key in ("package", "executable"))
-        assert (package, executable) == ("rviz2", "rviz2") or package == "deepracer_sim"
+        assert (package, executable) in OTHERS or package == "deepracer_sim"
         if package == "deepracer_sim":
             assert executable in NODES
             assert (ROOT / "deepracer_sim" / "ros" / f"{executable}.py").is_file()
@@ -109,6 +112,58 @@ def test_a_training_by_default_is_that_of_the_command_line():
         assert (tuple(found) if isinstance(found, list) else found or None) == (wanted or None), name
 
 
+def test_gazebo_is_started_with_or_without_its_window_and_draws_nothing():
+    given = values("train.launch.py", sim="gazebo")
+    (world,), (training,) = world_parameters(given), training_parameters(given)
+    assert (world["simulator"], world["gui"]) == ("gazebo", False)
+    assert given["randomised"] == "true"
+    assert not (world["randomisation.enabled"] or training["randomisation.enabled"])
+    (world,) = world_parameters({**given, "headless": "false"})
+    assert world["gui"]
+
+
+def test_gazebo_takes_of_the_car_of_a_training_what_it_can(tmp_path):
+    settings = TrainSettings(track=("oval",))
+    settings = settings.replaced(car=settings.car.replaced(friction=0.9, latency=1.0))
+    (tmp_path / "config.json").write_text(settings.model_dump_json())
+    (world,) = world_parameters(values("evaluate.launch.py", model=str(tmp_path), sim="gazebo"))
+    assert world["car.latency"] == 1.0
+    assert {name for name in world if name.startswith("car.")} == {
+        f"car.{name}" for name in ("acceleration", "braking", "steering_lag", "latency")
+    }
+    assert not [name for name in world if name.startswith("randomisation.")]
+
+
+def test_the_new_gazebo_has_the_topics_of_each_car(tmp_path):
+    given = values("gz.launch.py", world=str(tmp_path / "a.sdf"))
+    assert bridges({**given, "num_cars": "2"}) == [
+        "/clock@rosgraph_msgs/msg/Clock[gz.msgs.Clock",
+        "/racecar_1/cmd_vel@geometry_msgs/msg/Twist]gz.msgs.Twist",
+        "/racecar_1/odom@nav_msgs/msg/Odometry[gz.msgs.Odometry",
+        "/racecar_1/camera/image_raw@sensor_msgs/msg/Image[gz.msgs.Image",
+        "/racecar_2/cmd_vel@geometry_msgs/msg/Twist]gz.msgs.Twist",
+        "/racecar_2/odom@nav_msgs/msg/Odometry[gz.msgs.Odometry",
+        "/racecar_2/camera/image_raw@sensor_msgs/msg/Image[gz.msgs.Image",
+    ]
+    with pytest.raises(SettingError, match=r"no such .sdf file; make one with: deepracer gazebo build"):
+        world_file(given)
+    (tmp_path / "a.sdf").write_text("")
+    assert world_file(given) == str(tmp_path / "a.sdf")
+
+
+def test_the_bridge_carries_the_topics_that_the_world_for_the_new_gazebo_has(tmp_path):
+    from deepracer_sim.gazebo.car_model import Fleet
+    from deepracer_sim.gazebo.world_file import build
+    from deepracer_sim.simulation import Course
+
+    course = Course.load(["oval"])
+    world = build(course.tracks[0], course.grounds[0], tmp_path, Fleet(num_cars=2)).with_suffix(".sdf")
+    named = set(re.findall(r"<(?:odom_)?topic>(.*?)</", world.read_text()))
+    carried = {line.split("@")[0] for line in bridges({"num_cars": "2"})} - {"/clock"}
+    assert named - carried == {"/racecar_1/wheel_odom", "/racecar_2/wheel_odom"}
+    assert carried < named
+
+
 @pytest.mark.parametrize("place", ["", "model", "checkpoints/best.pt"])
 def test_a_model_drives_the_car_and_sees_the_picture_of_its_training(tmp_path, place):
     settings = TrainSettings(track=("oval",), num_cars=4).replaced(
@@ -144,7 +199,7 @@ def test_a_training_is_gone_on_with_as_it_was(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"sim": "gazebo"}, "sim:=gazebo: Gazebo is not supported yet; choose sim:=embedded"),
+        ({"headless": "false"}, "headless:=false: sim:=embedded has no window; rviz:=true shows it"),
         ({"num_cars": "two"}, "num_cars:=two: must be a whole number"),
         ({"real_time_factor": "fast"}, "real_time_factor:=fast: must be a number"),
         ({"params_file": "/nowhere.yaml"}, "params_file:=/nowhere.yaml: no such file"),

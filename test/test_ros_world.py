@@ -23,6 +23,7 @@ from simulation_interfaces.srv import StepSimulation  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from world_contract import SLOW, SLOW_LEFT, WorldContract, commands, drive, everyone, poses  # noqa: E402
 
+from deepracer_sim.car import WHEELBASE  # noqa: E402
 from deepracer_sim.embedded_world import EmbeddedWorld  # noqa: E402
 from deepracer_sim.ground import paint  # noqa: E402
 from deepracer_sim.ros.claim import KEPT  # noqa: E402
@@ -166,6 +167,24 @@ def test_it_moves_as_the_embedded_world_bit_for_bit(simulators, circle):
             assert torch.equal(world.images(), ours.images())
     assert world.drift.lost == 0
     assert world.drift.frames == pytest.approx(300, abs=1e-3)
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "angle"),
+    [
+        ("drive", 0.3),
+        ("cmd_vel", 0.3),
+        # Our simulator takes the number for a turn rate: 0.164 m * 0.3 rad/s / 1 m/s is the tangent.
+        ("cmd_vel_steering", math.atan(WHEELBASE * 0.3)),
+    ],
+)
+def test_commands_go_to_the_topic_that_the_simulator_has(simulators, command, angle):
+    world = simulators.world(1, STEPPED.replaced(command=command))
+    world.respawn(everyone(world), poses(world, (1.0, 0.0, 1.5)))
+    state = drive(world, commands(world, torch.tensor([0.3, 1.0])), 15)
+    assert float(state.steering_angle[0]) == pytest.approx(angle, abs=1e-4)
+    assert float(state.forward_speed[0]) == pytest.approx(1.0, abs=0.05)
     world.close()
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from deepracer_sim.profiles import PROFILES, aws_profile, fast_profile
 from deepracer_sim.settings import (
-    PROFILES,
     ActionSettings,
     CameraSettings,
     CarSettings,
@@ -22,9 +22,7 @@ from deepracer_sim.settings import (
     Settings,
     StopSettings,
     TrainSettings,
-    aws_profile,
     describe,
-    fast_profile,
 )
 
 ALL = [

@@ -12,7 +12,7 @@ from scripted_world import circle
 from deepracer_sim.embedded_world import EmbeddedWorld
 from deepracer_sim.errors import SettingError
 from deepracer_sim.ground import paint
-from deepracer_sim.ros.simulator import Simulator, car_names
+from deepracer_sim.ros.simulator import Simulator
 from deepracer_sim.settings import CameraSettings, CarSettings, Randomisation
 
 NOMINAL = Randomisation(enabled=False)
@@ -43,14 +43,6 @@ def simulator_of(track, ground):
 def advance(simulator: Simulator, frames: int) -> None:
     for _ in range(frames):
         simulator.advance()
-
-
-@pytest.mark.parametrize(
-    ("num_cars", "names"),
-    [(1, ["racecar"]), (2, ["racecar_1", "racecar_2"]), (3, ["racecar_1", "racecar_2", "racecar_3"])],
-)
-def test_names(num_cars, names):
-    assert car_names(num_cars) == names
 
 
 def test_the_clock_counts_fifteenths_of_a_second_without_losing_any(simulator_of):

@@ -9,7 +9,8 @@ from small_runs import checkpoint, same, small_settings
 from deepracer_inference.model_bundle import ModelBundle
 from deepracer_sim.checkpoint import Checkpoint
 from deepracer_sim.errors import RunError, SettingError, TrackError
-from deepracer_sim.settings import StopSettings, aws_profile
+from deepracer_sim.profiles import aws_profile
+from deepracer_sim.settings import StopSettings
 from deepracer_sim.training_run import start
 
 pytestmark = pytest.mark.usefixtures("fast")

@@ -15,8 +15,9 @@ from tf2_msgs.msg import TFMessage
 from deepracer_sim.car import MAX_STEERING_ANGLE, WHEELBASE
 from deepracer_sim.ros.conversions import to_camera_info, to_image, to_pose, to_time, to_transform
 from deepracer_sim.ros.lean_node import LeanNode, waiting
-from deepracer_sim.ros.simulator import Simulator, car_namespaces
+from deepracer_sim.ros.simulator import Simulator
 from deepracer_sim.settings import CameraSettings
+from deepracer_sim.starting_grid import car_namespaces
 
 LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """How the car's own nodes listen to commands: only the newest one counts."""

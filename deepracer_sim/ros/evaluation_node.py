@@ -18,6 +18,7 @@ from deepracer_sim import evaluation_run
 from deepracer_sim.errors import SettingError
 from deepracer_sim.evaluation import Evaluation
 from deepracer_sim.evaluation_report import format_table
+from deepracer_sim.other_simulator import OtherSimulator
 from deepracer_sim.racing_env import Outcome
 from deepracer_sim.ros import params
 from deepracer_sim.ros.frames import LATCHED
@@ -26,14 +27,13 @@ from deepracer_sim.ros.lap_timing import EvaluationLaps
 from deepracer_sim.ros.lap_topics import LapTopics
 from deepracer_sim.ros.node_main import run
 from deepracer_sim.ros.ros_world import RosWorld
-from deepracer_sim.ros.simulator import car_namespaces
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect
 from deepracer_sim.settings import EvaluateSettings, Settings
 from deepracer_sim.simulation import Course
-from deepracer_sim.training_run import OtherSimulator
+from deepracer_sim.starting_grid import car_namespaces
 from deepracer_sim.world import WorldInterrupted
 
-FIXED = frozenset({"randomised", "latency", "seed"})
+FIXED = frozenset({"world", "randomised", "latency", "seed"})
 """Settings of an evaluation that are the simulator's to have."""
 DISCOVERY_TIME = 4.0
 """Seconds until nodes have found each other: so long there is somebody to hear the result."""

@@ -11,16 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from deepracer_sim.errors import RunError, SettingError
-from deepracer_sim.settings import TrainSettings, describe
+from deepracer_sim.profiles import ROLLOUT_SAMPLES
+from deepracer_sim.settings import TYRES, TrainSettings, describe
 
 Values = Mapping[str, str]
 """What a user gave or left at its default, by name; launch knows nothing but text."""
 Parameters = list[Any]
 """Names with values, then perhaps a file with more, as launch's Node takes them."""
-
-
-ROLLOUT_SAMPLES = 2048
-"""Of all cars together in a rollout over ROS: more cars, shorter rollouts."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,7 @@ def _switch(default: str, description: str) -> Argument:
 ARGUMENTS = {
     "track": Argument("reinvent_2018", "name, file, or random:SEED"),
     "sim": Argument("embedded", "simulator that the cars drive in", ("embedded", "gazebo")),
+    "headless": _switch("true", "without Gazebo's window"),
     "num_cars": Argument("1", "1 to 8; several have namespaces, /racecar_1 and so on"),
     "seed": Argument("0", "of everything random"),
     "paused": _switch("false", "start with time standing still"),
@@ -54,7 +52,9 @@ ARGUMENTS = {
     "camera_width": Argument("160", "pixels across"),
     "camera_height": Argument("120", "pixels down"),
     "camera_colour": Argument("rgb", "three channels or one", ("rgb", "grey")),
-    "randomised": _switch("false", "draw cars and pictures anew each time that a car is placed"),
+    "randomised": _switch(
+        "false", "draw cars and pictures anew each time that a car is placed; not in Gazebo"
+    ),
     "interface": Argument(
         "simulation_interfaces",
         "exact steps, or Gazebo Classic's services: time runs freely and stands still for updates",
@@ -67,6 +67,7 @@ ARGUMENTS = {
     "minutes": Argument("60.0", "of wall time after which the training ends"),
     "model": Argument(None, "run folder (its best checkpoint), checkpoint, or exported model"),
     "laps": Argument("5", "laps to drive"),
+    "world": Argument(None, "NAME.sdf of `deepracer gazebo build`, beside whose folder models/ lies"),
     "params_file": Argument(
         "", "YAML file with further parameters of the nodes; its values go before the arguments'"
     ),
@@ -125,24 +126,28 @@ def world_parameters(values: Values) -> Parameters:
         SettingError: a value is of the wrong type or not supported.
         RunError: the settings of the training cannot be read.
     """
-    if values["sim"] == "gazebo":
-        raise SettingError("sim:=gazebo: Gazebo is not supported yet; choose sim:=embedded")
+    in_gazebo = values["sim"] == "gazebo"
+    if not (in_gazebo or _truth(values, "headless")):
+        raise SettingError(f"headless:=false: sim:={values['sim']} has no window; rviz:=true shows it")
     settings = _trained(values)
     parameters: dict[str, Any] = {
         **_course(values, settings),
+        "simulator": values["sim"],
+        "gui": not _truth(values, "headless"),
         "paused": _truth(values, "paused"),
         "real_time_factor": _number(values, "real_time_factor"),
     }
     if settings is None:
-        parameters |= _picture(values) | {"randomisation.enabled": _truth(values, "randomised")}
+        parameters |= _picture(values)
     else:
         if not _resumes(values):
             settings = settings.replaced(
                 randomisation=settings.randomisation.evenly(_truth(values, "randomised"))
             )
-        for group in ("camera", "car", "randomisation"):
+        for group in ("camera", "car") if in_gazebo else ("camera", "car", "randomisation"):
             for name, value in getattr(settings, group):
-                parameters[f"{group}.{name}"] = list(value) if isinstance(value, tuple) else value
+                if not (in_gazebo and name in TYRES):
+                    parameters[f"{group}.{name}"] = list(value) if isinstance(value, tuple) else value
     return [parameters, *_file(values)]
 
 
@@ -153,7 +158,6 @@ def training_parameters(values: Values) -> Parameters:
         **course,
         "track": [course["track"]],
         **_picture(values),
-        "randomisation.enabled": _truth(values, "randomised"),
         **_way_to_simulator(values),
         "run": values["run"],
         "resume": _resumes(values),
@@ -188,6 +192,38 @@ def monitor_parameters(values: Values) -> Parameters:
     return [parameters, *_file(values)]
 
 
+def world_file(values: Values) -> str:
+    """Return the absolute path of a world for the new Gazebo.
+
+    Raises:
+        SettingError: there is no such file.
+    """
+    file = Path(values["world"]).resolve()
+    if file.suffix != ".sdf" or not file.is_file():
+        raise SettingError(
+            f"world:={values['world']}: no such .sdf file; make one with: deepracer gazebo build"
+        )
+    return str(file)
+
+
+def bridges(values: Values) -> list[str]:
+    """Return what ros_gz_bridge carries between ROS and the new Gazebo: of each car, and the clock.
+
+    Raises:
+        SettingError: the number of cars is none.
+    """
+    from deepracer_sim.starting_grid import car_namespaces  # it loads PyTorch, which takes seconds
+
+    carried = ["/clock@rosgraph_msgs/msg/Clock[gz.msgs.Clock"]
+    for space in car_namespaces(_number(values, "num_cars", int)):
+        carried += [
+            f"{space}/cmd_vel@geometry_msgs/msg/Twist]gz.msgs.Twist",
+            f"{space}/odom@nav_msgs/msg/Odometry[gz.msgs.Odometry",
+            f"{space}/camera/image_raw@sensor_msgs/msg/Image[gz.msgs.Image",
+        ]
+    return carried
+
+
 def _course(values: Values, settings: TrainSettings | None) -> dict[str, Any]:
     """Return where how many cars drive, and the seed of what is random about them."""
     if settings is not None and _resumes(values):
@@ -201,11 +237,12 @@ def _course(values: Values, settings: TrainSettings | None) -> dict[str, Any]:
 
 
 def _picture(values: Values) -> dict[str, Any]:
-    """Return the camera that a simulator and those who learn from it must agree about."""
+    """Return the pictures that a simulator and those who learn from it must agree about."""
     return {
         "camera.width": _number(values, "camera_width", int),
         "camera.height": _number(values, "camera_height", int),
         "camera.colour": values["camera_colour"],
+        "randomisation.enabled": _truth(values, "randomised") and values["sim"] == "embedded",
     }
 
 

@@ -19,7 +19,7 @@ from deepracer_sim.evaluation_picture import COLOUR_MAP, DARKEST
 from deepracer_sim.ground import LINE_WIDTH, START_LINE_WIDTH
 from deepracer_sim.ros.conversions import to_pose
 from deepracer_sim.ros.lap_timing import Change, Moment, change
-from deepracer_sim.ros.simulator import start_poses
+from deepracer_sim.starting_grid import start_poses
 from deepracer_sim.track import Track
 from deepracer_sim.track_picture import ARROW_LENGTH, NUMBERED_EVERY
 

@@ -20,8 +20,8 @@ from deepracer_sim.ros.lap_topics import LapTopics
 from deepracer_sim.ros.lean_node import LeanNode, waiting
 from deepracer_sim.ros.markers import DrivenLine, car_markers, track_markers
 from deepracer_sim.ros.node_main import run
-from deepracer_sim.ros.simulator import car_namespaces
 from deepracer_sim.settings import Settings
+from deepracer_sim.starting_grid import car_namespaces
 from deepracer_sim.track import Track
 from deepracer_sim.track_library import load_track
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NoReturn
 
 import torch
-from ackermann_msgs.msg import AckermannDriveStamped
-from rclpy.qos import QoSProfile
 from torch import Tensor
 
 from deepracer_inference.preprocess import ImageError, to_network_input
 from deepracer_sim.errors import DeepRacerError
 from deepracer_sim.ros.claim import Claim
+from deepracer_sim.ros.command_topic import CommandKind, CommandTopic
 from deepracer_sim.ros.connection import Connection, SilenceError
-from deepracer_sim.ros.conversions import to_pixels, to_time, to_yaw
+from deepracer_sim.ros.conversions import to_pixels, to_yaw
 from deepracer_sim.ros.senses import Observation, Senses
 from deepracer_sim.ros.simulator_client import FRAME, SimulatorClient, SimulatorError, StepError
 from deepracer_sim.settings import CameraSettings
+from deepracer_sim.starting_grid import car_names, car_namespaces
 from deepracer_sim.world import CarState, WorldInterrupted
 
 FRAME_TIMEOUT = 1.0
@@ -80,8 +79,8 @@ class RosWorld:
         connection: to the graph; not shared with another thread.
         simulator: how it is held and moved on.
         camera: the picture wanted; what comes is scaled to it.
-        names: the cars' names in the simulator.
-        namespaces: of their topics, "" or "/racecar_1" and so on.
+        num_cars: as many as the simulator has.
+        command: how they are commanded.
         patience: seconds that a silent simulator is waited for.
 
     Raises:
@@ -94,24 +93,20 @@ class RosWorld:
         connection: Connection,
         simulator: SimulatorClient,
         camera: CameraSettings,
-        names: Sequence[str],
-        namespaces: Sequence[str],
+        num_cars: int,
+        command: CommandKind = "drive",
         patience: float = 60.0,
     ) -> None:
-        self.num_cars = len(names)
+        self.num_cars = num_cars
         self.device = torch.device("cpu")
         self.camera = camera
-        self.names, self.patience = list(names), patience
+        self.names, self.patience = car_names(num_cars), patience
         self.drift = Drift()
         self._connection, self._simulator = connection, simulator
-        node = connection.node
+        node, namespaces = connection.node, car_namespaces(num_cars)
         self._senses = [Senses(node, namespace) for namespace in namespaces]
-        self._drive = [
-            node.create_publisher(AckermannDriveStamped, f"{namespace}/drive", QoSProfile(depth=1))
-            for namespace in namespaces
-        ]
+        self._topics = [CommandTopic(node, namespace, command) for namespace in namespaces]
         self._claims = [Claim(node, f"{namespace}/driver") for namespace in namespaces]
-        self._message = AckermannDriveStamped()
         self._commands = torch.zeros(self.num_cars, 2)
         self._observations: list[Observation] = []
         self._trust_graph_from = 0.0
@@ -226,12 +221,9 @@ class RosWorld:
         self._connection.close()
 
     def _send_commands(self) -> None:
-        stamp = to_time(self.time if self._observations else 0)
-        message = self._message
-        message.header.stamp = stamp
-        for publisher, (steering_angle, speed) in zip(self._drive, self._commands.tolist(), strict=True):
-            message.drive.steering_angle, message.drive.speed = steering_angle, speed
-            publisher.publish(message)
+        time = self.time if self._observations else 0
+        for topic, (steering_angle, speed) in zip(self._topics, self._commands.tolist(), strict=True):
+            topic.send(steering_angle, speed, time)
 
     def _observe(self, since: int) -> None:
         """Wait for observations of all cars later than `since`; go on by a frame for each that is lost."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from deepracer_sim.car import WHEEL_POINTS, points_in_world
+from deepracer_sim.embedded_world import EmbeddedWorld
 from deepracer_sim.errors import SettingError
+from deepracer_sim.ros.world_settings import WorldSettings
+from deepracer_sim.simulation import Course
+from deepracer_sim.starting_grid import car_names, start_poses
 from deepracer_sim.track import Track
-from deepracer_sim.world import STEP_TIME, CarState, World
+from deepracer_sim.world import STEP_TIME, CarState, World, WorldInterrupted
 
 NANOSECONDS = 1_000_000_000
 FRAMES_A_SECOND = round(1 / STEP_TIME)
@@ -21,22 +25,6 @@ PLACEMENT_TIME = 1_000_000
 """Nanoseconds by which the clock goes on when cars are put elsewhere."""
 FURTHEST = 1000.0
 """Metres from the origin, along each axis, beyond which no car is put."""
-
-
-def car_names(num_cars: int) -> list[str]:
-    """Return the entities' names: "racecar" for one, "racecar_1" and so on for several."""
-    return ["racecar"] if num_cars == 1 else [f"racecar_{number}" for number in range(1, num_cars + 1)]
-
-
-def car_namespaces(num_cars: int) -> list[str]:
-    """Return the namespaces of the cars' topics: none for one, "/racecar_1" and so on for several."""
-    return [""] if num_cars == 1 else [f"/{name}" for name in car_names(num_cars)]
-
-
-def start_poses(track: Track, count: int) -> Tensor:
-    """Return `count` poses spread evenly along a track, (count, 3): x, y in metres, yaw in radians."""
-    distance = torch.arange(count) / count * track.length
-    return track.pose_at(distance, torch.zeros(count, dtype=torch.bool), torch.zeros(count))
 
 
 def off_track(track: Track, cars: CarState) -> Tensor:
@@ -60,7 +48,8 @@ class Simulator:
     """Cars on a track with a clock; nothing here is ROS.
 
     The clock counts frames of 1/15 s, and a millisecond for each time that cars are put elsewhere: no two
-    states ever have the same time, so a picture's stamp tells which one it shows.
+    states ever have the same time, so a picture's stamp tells which one it shows. When the world was lost and
+    is back, the clock begins at 0 again: by that, whoever drives the cars knows.
 
     Args:
         world: the cars.
@@ -94,7 +83,11 @@ class Simulator:
         for car, since in enumerate(self._commanded):
             if self.time - since > COMMAND_TIMEOUT * NANOSECONDS:
                 self.command[car, 1] = 0.0
-        self.world.step(self.command.clone())
+        try:
+            self.world.step(self.command.clone())
+        except WorldInterrupted:
+            self._start_anew()
+            return
         self._frame += 1
         self._motions = None
         for car in range(self.world.num_cars):
@@ -123,7 +116,11 @@ class Simulator:
         self.command[mask] = 0.0
         for car in cars:
             self.travelled[car] = 0.0
-        self.world.respawn(mask, everyone)
+        try:
+            self.world.respawn(mask, everyone)
+        except WorldInterrupted:
+            self._start_anew()
+            self.world.respawn(mask, everyone)
         self._motions = None
         self._placements += 1
 
@@ -147,6 +144,10 @@ class Simulator:
         count = self.world.num_cars
         self.place(range(count), start_poses(self.track, count))
 
+    def _start_anew(self) -> None:
+        self.reset_time()
+        self.reset_cars()
+
     def state(self) -> CarState:
         """Return the state of all cars now."""
         return self.world.state()
@@ -162,3 +163,38 @@ class Simulator:
     def off_track(self) -> Tensor:
         """Tell for each car, (N,), whether none of its wheels is on the road."""
         return off_track(self.track, self.state())
+
+
+def simulator_of(settings: WorldSettings, note: Callable[[str], None] = lambda text: None) -> Simulator:
+    """Return the simulator that the settings describe, its cars on the track.
+
+    Args:
+        settings: of the node.
+        note: told when Gazebo was lost and is started again.
+
+    Raises:
+        SettingError: a simulator without a window is to show one.
+        TrackError: the track is unknown or no valid one.
+        GazeboError: Gazebo is not installed, or does not start.
+    """
+    torch.set_num_threads(1)
+    course = Course.load([settings.track])
+    if settings.simulator == "gazebo":
+        from deepracer_sim.gazebo.car_model import Fleet
+        from deepracer_sim.gazebo.track_server import open_world
+
+        gazebo = open_world(course, Fleet(settings.num_cars, settings.camera, settings.car), settings.gui)
+        gazebo.note = note
+        gazebo.seed(settings.seed)
+        return Simulator(gazebo, course.tracks[0])
+    if settings.gui:
+        raise SettingError("parameter gui=True: the embedded simulator has no window; Gazebo has one")
+    world = EmbeddedWorld(
+        course.grounds,
+        torch.zeros(settings.num_cars, dtype=torch.long),
+        settings.camera,
+        settings.car,
+        settings.randomisation,
+        seed=settings.seed,
+    )
+    return Simulator(world, course.tracks[0])

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import Field
 from rclpy.context import Context
 
+from deepracer_sim.ros.command_topic import CommandKind
 from deepracer_sim.ros.connection import Connection
 from deepracer_sim.ros.ros_world import RosWorld
-from deepracer_sim.ros.simulator import car_names, car_namespaces
 from deepracer_sim.ros.simulator_client import FreeSimulator, SimulatorClient, SteppedSimulator
 from deepracer_sim.settings import CameraSettings, Settings
 
@@ -25,6 +25,11 @@ class SimulatorSettings(Settings):
     prefix: str = Field(
         "",
         description="of its services; by default /world_node (ros_gz: /gzserver), none with gazebo_msgs",
+    )
+    command: CommandKind = Field(
+        "drive",
+        description="topic of the commands: drive, or cmd_vel with the turn rate (the new Gazebo), or that "
+        "with the steering angle in its place (gazebo_ros)",
     )
     discovery: float = Field(
         1.0, ge=0, le=60, description="seconds in which others who use the simulator are looked for"
@@ -60,10 +65,8 @@ def connect(
         simulator = SteppedSimulator(connection, settings.prefix or "/world_node")
     else:
         simulator = FreeSimulator(connection, settings.prefix)
-    names = car_names(num_cars)
-    namespaces = car_namespaces(num_cars)
     try:
-        return RosWorld(connection, simulator, camera, names, namespaces, settings.patience)
+        return RosWorld(connection, simulator, camera, num_cars, settings.command, settings.patience)
     except BaseException:
         connection.close()
         raise

@@ -18,16 +18,17 @@ from torch import Tensor
 
 from deepracer_sim import training_run
 from deepracer_sim.errors import DeepRacerError, RunError
+from deepracer_sim.other_simulator import OtherSimulator
+from deepracer_sim.profiles import for_few_cars
 from deepracer_sim.racing_env import Outcome
 from deepracer_sim.ros import params
 from deepracer_sim.ros.conversions import to_diagnostics
 from deepracer_sim.ros.frames import LATCHED
 from deepracer_sim.ros.job import Job
-from deepracer_sim.ros.launch_arguments import ROLLOUT_SAMPLES
 from deepracer_sim.ros.node_main import run
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect
 from deepracer_sim.run_folder import MODEL, RunFolder
-from deepracer_sim.settings import PPOSettings, Settings, StopSettings, TrainSettings
+from deepracer_sim.settings import Settings, TrainSettings
 from deepracer_sim.trainer import Row
 
 FIXED = frozenset({"world", "device"})
@@ -47,13 +48,7 @@ class NodeSettings(Settings):
 
 def defaults() -> TrainSettings:
     """Return the settings of a training over ROS: few cars, so long rollouts; a core for the simulator."""
-    return TrainSettings(
-        world="ros",
-        threads=1,
-        num_cars=1,
-        ppo=PPOSettings(rollout_steps=ROLLOUT_SAMPLES),
-        stop=StopSettings(minutes=60),
-    )
+    return for_few_cars(TrainSettings(world="ros"), num_cars=1)
 
 
 class TrainingNode(Node):
@@ -91,7 +86,7 @@ class TrainingNode(Node):
             raise RunError(f"{self.folder} exists: choose another run, or resume:=true to go on with it")
         world = connect("training_world", own.simulator, settings.camera, settings.num_cars, called_off)
         try:
-            simulator = training_run.OtherSimulator(world, self._on_step)
+            simulator = OtherSimulator(world, self._on_step)
             self.get_logger().info(f"training in {self.folder}")
             if own.resume:
                 training_run.resume(self.folder, settings.stop, self._on_row, simulator)

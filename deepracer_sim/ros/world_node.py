@@ -1,4 +1,4 @@
-"""The embedded simulator as a ROS simulator: topics of its cars, Gazebo's services and the standard ones."""
+"""A world as a ROS simulator: topics of its cars, Gazebo's services and the standard ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rclpy.clock import Clock as NodeClock
 from rclpy.clock import ClockType
 from rosgraph_msgs.msg import Clock
 
-from deepracer_sim.embedded_world import EmbeddedWorld
 from deepracer_sim.errors import SettingError
 from deepracer_sim.ros import params
 from deepracer_sim.ros.car_topics import CarTopics
@@ -22,10 +21,9 @@ from deepracer_sim.ros.lean_node import LeanNode
 from deepracer_sim.ros.node_main import run
 from deepracer_sim.ros.pace import Pace
 from deepracer_sim.ros.pace_report import PaceReport
-from deepracer_sim.ros.simulator import Simulator
+from deepracer_sim.ros.simulator import simulator_of
 from deepracer_sim.ros.sole_simulator import SoleSimulator
 from deepracer_sim.ros.world_settings import WorldSettings
-from deepracer_sim.simulation import Course
 from deepracer_sim.world import STEP_TIME
 
 
@@ -44,7 +42,7 @@ class WorldNode(LeanNode):
         for name in params.unknown(self):
             self.get_logger().warning(f"there is no parameter {name}: it has no effect")
         self._sole = SoleSimulator(self)
-        self.simulator = simulator_of(settings)
+        self.simulator = simulator_of(settings, self.get_logger().warning)
         self._sole.wait()
         self.clock_topic = self.create_publisher(Clock, "/clock", 10)
         self.pace = Pace(settings.real_time_factor)
@@ -65,7 +63,7 @@ class WorldNode(LeanNode):
         self.pause(settings.paused)
         self.create_timer(1.0, self._report, clock=self._wall_clock)
         self.get_logger().info(
-            f"{settings.num_cars} car(s) on {settings.track}, "
+            f"{settings.num_cars} car(s) on {settings.track}, {settings.simulator}, "
             f"{'paused' if settings.paused else f'real-time factor {factor:g}'}"
         )
 
@@ -101,6 +99,11 @@ class WorldNode(LeanNode):
         if cars:
             self.simulator.reset_cars()
         self.publish()
+
+    def destroy_node(self) -> None:
+        """End the simulator too."""
+        self.simulator.world.close()
+        super().destroy_node()
 
     def quit(self) -> None:
         """End soon: what is being answered still is."""
@@ -155,25 +158,6 @@ class WorldNode(LeanNode):
             self.get_logger().info("simulation_interfaces is not installed: no steps, no services ~/...")
         else:
             SimulationServices(self)
-
-
-def simulator_of(settings: WorldSettings) -> Simulator:
-    """Return the simulator that the settings describe, its cars on the track.
-
-    Raises:
-        TrackError: the track is unknown or no valid one.
-    """
-    torch.set_num_threads(1)
-    course = Course.load([settings.track])
-    world = EmbeddedWorld(
-        course.grounds,
-        torch.zeros(settings.num_cars, dtype=torch.long),
-        settings.camera,
-        settings.car,
-        settings.randomisation,
-        seed=settings.seed,
-    )
-    return Simulator(world, course.tracks[0])
 
 
 def main(args: Sequence[str] | None = None) -> int:

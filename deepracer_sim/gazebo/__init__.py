@@ -1,0 +1,1 @@
+"""Gazebo Classic as a simulator: worlds and cars for it, its start and stop, steps in lock with it."""
