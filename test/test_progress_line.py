@@ -85,3 +85,17 @@ def test_nothing_is_shown_of_no_training():
     with ProgressLine(SETTINGS, stream):
         pass
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("stream", [Terminal(), io.StringIO()])
+def test_a_note_has_a_line_of_its_own_that_stays(stream):
+    with ProgressLine(SETTINGS, stream) as line:
+        line(ROW)
+        line({**ROW, "iteration": 5})
+        line.note("something was lost")
+        line({**ROW, "iteration": 6})
+    # A terminal wipes the line of iteration 5; elsewhere it was not due yet.
+    shown = [text.split("\r\x1b[K")[-1] for text in stream.getvalue().rstrip("\n").split("\n")]
+    assert shown.count("deepracer: something was lost") == 1
+    assert shown[-1].split()[2] == "6"
+    assert stream.getvalue().endswith("\n")

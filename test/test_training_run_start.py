@@ -8,8 +8,9 @@ from small_runs import checkpoint, same, small_settings
 
 from deepracer_inference.model_bundle import ModelBundle
 from deepracer_sim.checkpoint import Checkpoint
+from deepracer_sim.clone import load_clone
 from deepracer_sim.errors import RunError, SettingError, TrackError
-from deepracer_sim.profiles import aws_profile
+from deepracer_sim.profiles import aws_profile, for_gazebo
 from deepracer_sim.settings import StopSettings
 from deepracer_sim.training_run import start
 
@@ -98,3 +99,20 @@ def test_the_aws_profile_trains_by_episodes_with_its_network(track, tmp_path):
     bundle = ModelBundle.load(run.path / "model")
     assert bundle.metadata["neural_network"] == "DEEP_CONVOLUTIONAL_NETWORK_SHALLOW"
     assert (bundle.width, bundle.height) == (48, 36)
+
+
+def test_a_critic_is_not_taken_over_from_another_simulator(whole, track):
+    """What it is told differs; the policy sees pictures in both."""
+    settings = small_settings(track, 1)
+    assert set(load_clone(whole.path, settings)) == {"network", "critic"}
+    assert set(load_clone(whole.path, for_gazebo(settings))) == {"network"}
+    seeing = settings.replaced(critic="image")
+    assert set(load_clone(whole.path, seeing)) == {"network"}
+
+
+@pytest.mark.parametrize("world", ["ros", "gazebo"])
+def test_another_simulator_must_be_there(track, tmp_path, world):
+    settings = for_gazebo(small_settings(track, 1)).replaced(world=world)
+    with pytest.raises(SettingError, match=f"world={world}: "):
+        start(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
