@@ -157,9 +157,7 @@ class GazeboWorld:
         """
         self._client.close()
         if self._restarts == MOST_RESTARTS:
-            raise GazeboError(
-                f"{error}; it was lost {MOST_RESTARTS + 1} times, so it is not started again"
-            )
+            raise GazeboError(f"{error}; it was lost {MOST_RESTARTS + 1} times, so it is not started again")
         self._restarts += 1
         self.note(f"{error}; starting it again ({self._restarts} of at most {MOST_RESTARTS} times)")
         self._server.restart()
