@@ -162,7 +162,7 @@ def test_a_training_is_timed_from_outside_and_judged(monkeypatch):
 
 def test_a_training_that_fails_is_an_error():
     with pytest.raises(RunError, match="failed with code 2"):
-        learning._train(["--track", "silverstone"])
+        learning.train(["--track", "silverstone"])
 
 
 @pytest.mark.slow

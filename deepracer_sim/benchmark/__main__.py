@@ -28,7 +28,7 @@ class Options:
         seeds: trainings for each action space.
         first_seed: of the trainings, the others follow; choose one that was never used.
         minutes: to train the policy for many tracks.
-        parts: of what is measured in Gazebo, all by default; transfer takes as long as learning.
+        parts: of what is measured in Gazebo, all by default; transfer trains at most five of the seeds.
         runs: folders of trained policies to drive in Gazebo; by default new ones are trained.
         folder: for benchmark.json and pictures.
     """

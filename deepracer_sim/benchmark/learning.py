@@ -109,7 +109,7 @@ def _figures(name: str, limit: float, trainings: Sequence[Training]) -> list[Fig
 def _learn(seed: int, arguments: Sequence[str]) -> Training:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
-        wall_seconds, cpu_seconds = _train(["--seed", str(seed), "--run", str(path), *arguments])
+        wall_seconds, cpu_seconds = train(["--seed", str(seed), "--run", str(path), *arguments])
         run, model = RunFolder.open(path), load_model(path)
         last, course = run.metrics()[-1], Course.load(run.settings.track)
         judged = judge(model, course, HELD_OUT_CARS, HELD_OUT_LAPS, HELD_OUT_SEED + seed)
@@ -127,7 +127,7 @@ def _learn(seed: int, arguments: Sequence[str]) -> Training:
     )
 
 
-def _train(arguments: Sequence[str]) -> tuple[float, float]:
+def train(arguments: Sequence[str]) -> tuple[float, float]:
     """Run `deepracer train`; return its wall time and CPU time in seconds.
 
     Raises:
@@ -191,7 +191,7 @@ def measure_unseen(
         frugal = [f"--evaluation.{name}" for name in ("starts=1", "laps=1", "every=16")]
         stop = ["--stop.minutes", str(minutes), "--stop.no-target"]
         options = ["--seed", str(seed), "--run", str(path), *frugal, *stop, *arguments]
-        wall_seconds, _ = _train([*options, "--track", *TRAINED_TRACKS])
+        wall_seconds, _ = train([*options, "--track", *TRAINED_TRACKS])
         tell(f"trained on {len(TRAINED_TRACKS)} tracks in {wall_seconds:.0f} s")
         model, shares = load_model(path), {}
         for kind, names in (("trained on", TRAINED_TRACKS), ("unseen", UNSEEN_TRACKS)):
