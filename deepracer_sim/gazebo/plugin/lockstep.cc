@@ -103,7 +103,7 @@ class Lockstep : public gazebo::WorldPlugin
     }
     world->SetPaused(true);
     physics_events = {
-        gazebo::event::Events::ConnectWorldUpdateBegin([this](const gazebo::common::UpdateInfo &) { Drive_(); }),
+        gazebo::event::Events::ConnectWorldUpdateBegin([this](const gazebo::common::UpdateInfo &) { DriveCars(); }),
         gazebo::event::Events::ConnectWorldUpdateEnd([this] { Count(); }),
         gazebo::event::Events::ConnectRender([this] { See(); })};
     const char *wanted = std::getenv("DEEPRACER_LOCKSTEP_PORT");
@@ -204,7 +204,7 @@ class Lockstep : public gazebo::WorldPlugin
     world->Physics()->SetRealTimeUpdateRate(IDLE_RATE);
   }
 
-  void Drive_()
+  void DriveCars()
   {
     for (auto &car : cars)
       car.Update();
