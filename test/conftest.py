@@ -12,8 +12,8 @@ import sys
 
 import pytest
 
-# Who runs the tests in the background, or under nohup, may have these signals ignored; the programs under test
-# must not inherit that.
+# Who runs the tests in the background, or under nohup, may have these signals ignored; the programs under
+# test must not inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
