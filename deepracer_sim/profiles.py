@@ -59,12 +59,17 @@ PROFILES = {"fast": fast_profile, "aws": aws_profile}
 """Named sets of defaults for `deepracer train --profile`."""
 
 
+def rollout_steps(num_cars: int) -> int:
+    """Return the steps of a rollout where a simulator holds few cars."""
+    return max(1, ROLLOUT_SAMPLES // max(1, num_cars))
+
+
 def for_few_cars(settings: TrainSettings, num_cars: int) -> TrainSettings:
     """Return the same for a simulator that holds few cars: long rollouts, a core left for it, an hour."""
     return settings.replaced(
         threads=1,
         num_cars=num_cars,
-        ppo=settings.ppo.replaced(rollout_steps=ROLLOUT_SAMPLES // max(1, min(num_cars, ROLLOUT_SAMPLES))),
+        ppo=settings.ppo.replaced(rollout_steps=rollout_steps(num_cars)),
         stop=settings.stop.replaced(minutes=60),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +21,7 @@ from deepracer_sim.errors import (
 )
 from deepracer_sim.event_files import EventFiles
 from deepracer_sim.export import export
-from deepracer_sim.other_simulator import OtherSimulator
+from deepracer_sim.other_simulator import OtherSimulator, print_note
 from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
 from deepracer_sim.settings import StopSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_env, make_evaluation_env
@@ -97,7 +96,7 @@ def resume(
     with run.training() as log:
         checkpoint, problems = run.load_last()
         for problem in problems:
-            _note(f"{problem}; going on from iteration {checkpoint.iteration}")
+            print_note(f"{problem}; going on from iteration {checkpoint.iteration}")
         _refuse_changes(run, checkpoint)
         _note_changed_reward(run)
         if stop is not None:
@@ -111,7 +110,7 @@ def resume(
                 raise RunError(f"{path}: its checkpoint does not fit its settings: {error}") from error
             _drop_damaged_best(run, trainer)
             if trainer.is_over():
-                _note(
+                print_note(
                     f"the stop rules of {path} hold already, at iteration {trainer.iteration}: to go on, add "
                     "--stop.no-target, or larger --stop.minutes or --stop.iterations"
                 )
@@ -292,7 +291,7 @@ def _note_changed_reward(run: RunFolder) -> None:
         return
     copy, source = run.path / REWARD, reward.read_bytes()
     if not copy.exists() or copy.read_bytes() != source:
-        _note(f"{reward} has changed since this run last began: going on with the new one")
+        print_note(f"{reward} has changed since this run last began: going on with the new one")
         run.write(REWARD, source)
 
 
@@ -304,7 +303,7 @@ def _drop_damaged_best(run: RunFolder, trainer: Trainer) -> None:
     try:
         Checkpoint.load(best)
     except RunError as error:
-        _note(f"{error}; the next evaluated model becomes the best")
+        print_note(f"{error}; the next evaluated model becomes the best")
         best.unlink(missing_ok=True)
         trainer.best = Best()
 
@@ -320,7 +319,3 @@ def _with_absolute_paths(settings: TrainSettings) -> TrainSettings:
         reward=reward and reward.resolve(),
         actions=actions.replaced(file=actions.file and actions.file.resolve()),
     )
-
-
-def _note(text: str) -> None:
-    print(f"deepracer: {text}", file=sys.stderr)

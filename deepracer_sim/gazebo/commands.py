@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from deepracer_sim.command_options import Command
 from deepracer_sim.errors import GazeboError
-
-if TYPE_CHECKING:
-    from deepracer_sim.gazebo.car_model import Fleet
 
 LOOK = 0.2
 """Seconds between two looks at whether gzserver still runs."""
@@ -43,21 +39,18 @@ def run_gazebo(track: str = DEFAULT_TRACK, cars: int = 1, gui: bool = False, por
         port: of the lock-step plugin; 0 for $DEEPRACER_LOCKSTEP_PORT or a free one.
     """
     from deepracer_sim.gazebo.car_model import Fleet
-    from deepracer_sim.gazebo.installation import find
-    from deepracer_sim.gazebo.server import GazeboServer
+    from deepracer_sim.gazebo.track_server import TrackServer
+    from deepracer_sim.simulation import Course
 
-    installation = find()
-    with TemporaryDirectory(prefix="deepracer-gazebo-") as folder:
-        world = _build(track, Path(folder), Fleet(num_cars=cars))
-        log = Path(folder) / "gzserver.log"
-        with GazeboServer(world, gui=gui, installation=installation, log=log, port=port) as server:
-            print(f"lock-step plugin  127.0.0.1:{server.port}")
-            print(f"GAZEBO_MASTER_URI {server.master_uri}")
-            print(f"log               {server.log}")
-            print("Ctrl-C ends it", flush=True)
-            while server.is_running():
-                time.sleep(LOOK)
-            raise GazeboError(server.end_reason())
+    with closing(TrackServer(Course.load([track]), Fleet(num_cars=cars), gui, port)) as running:
+        server = running.server
+        print(f"lock-step plugin  127.0.0.1:{server.port}")
+        print(f"GAZEBO_MASTER_URI {server.master_uri}")
+        print(f"log               {server.log}")
+        print("Ctrl-C ends it", flush=True)
+        while server.is_running():
+            time.sleep(LOOK)
+        raise GazeboError(server.end_reason())
 
 
 def build_worlds(track: str | None = None, output: Path = Path("gazebo"), cars: int = 1) -> None:
@@ -69,18 +62,13 @@ def build_worlds(track: str | None = None, output: Path = Path("gazebo"), cars: 
         cars: how many on the track.
     """
     from deepracer_sim.gazebo.car_model import Fleet
+    from deepracer_sim.gazebo.world_file import build
+    from deepracer_sim.simulation import Course
     from deepracer_sim.track_library import list_tracks
 
     for name in [track] if track else [row.name for row in list_tracks()]:
-        print(_build(name, output, Fleet(num_cars=cars)), flush=True)
-
-
-def _build(track: str, folder: Path, fleet: Fleet) -> Path:
-    from deepracer_sim.gazebo.world_file import build
-    from deepracer_sim.simulation import Course
-
-    course = Course.load([track])
-    return build(course.tracks[0], course.grounds[0], folder, fleet)
+        course = Course.load([name])
+        print(build(course.tracks[0], course.grounds[0], output, Fleet(num_cars=cars)), flush=True)
 
 
 COMMANDS: dict[str, Command] = {"install": install_gazebo, "run": run_gazebo, "build": build_worlds}

@@ -21,15 +21,17 @@ class TrackServer:
         course: the track.
         fleet: the cars.
         gui: show Gazebo's window.
+        port: of the lock-step plugin, as `GazeboServer` has it.
 
     Attributes:
         world: the file of its world.
+        server: the Gazebo.
 
     Raises:
         GazeboError: Gazebo is not installed, does not start, or cannot have such cars, or several tracks.
     """
 
-    def __init__(self, course: Course, fleet: Fleet, gui: bool = False) -> None:
+    def __init__(self, course: Course, fleet: Fleet, gui: bool = False, port: int = 0) -> None:
         if len(course.tracks) != 1:
             names = ", ".join(track.name for track in course.tracks)
             raise GazeboError(f"tracks {names}: Gazebo has one at a time; choose one, or the embedded world")
@@ -37,7 +39,7 @@ class TrackServer:
         self._folder = TemporaryDirectory(prefix="deepracer-gazebo-")
         try:
             self.world = build(course.tracks[0], course.grounds[0], Path(self._folder.name), fleet)
-            self._server = GazeboServer(self.world, gui=gui, installation=installation)
+            self.server = GazeboServer(self.world, gui=gui, installation=installation, port=port)
         except BaseException:
             self._folder.cleanup()
             raise
@@ -45,16 +47,16 @@ class TrackServer:
     @property
     def port(self) -> int:
         """Of the lock-step plugin."""
-        return self._server.port
+        return self.server.port
 
     def restart(self) -> None:
         """End what is left of it and start it again; its port may be another one."""
-        self._server.restart()
+        self.server.restart()
 
     def close(self) -> None:
         """End it and remove its world."""
         try:
-            self._server.close()
+            self.server.close()
         finally:
             self._folder.cleanup()
 

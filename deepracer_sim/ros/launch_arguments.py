@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from deepracer_sim.errors import RunError, SettingError
-from deepracer_sim.profiles import ROLLOUT_SAMPLES
+from deepracer_sim.profiles import rollout_steps
 from deepracer_sim.settings import TYRES, TrainSettings, describe
 
 Values = Mapping[str, str]
@@ -164,7 +164,7 @@ def training_parameters(values: Values) -> Parameters:
         "reward": values["reward"],
         "actions.max_speed": _number(values, "max_speed"),
         "stop.minutes": _number(values, "minutes"),
-        "ppo.rollout_steps": ROLLOUT_SAMPLES // max(1, course["num_cars"]),
+        "ppo.rollout_steps": rollout_steps(course["num_cars"]),
     }
     return [parameters, *_file(values)]
 
