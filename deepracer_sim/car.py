@@ -30,7 +30,7 @@ REFERENCE_POINT = 0.14
 """AWS measures x, y and progress this far ahead of base_link, metres."""
 MAX_STEERING_ANGLE = 0.523599
 """The servo's end stop, radians (30 degrees)."""
-GYRATION_RADIUS_SQUARED = 0.0194
+GYRATION_RADIUS_SQUARED = 0.019
 """Yaw inertia over mass, square metres. AWS's chassis (5.0 kg, 0.05865 kg m^2), wheels and hinges have
 0.0123; the rest is how much later the same car turns in Gazebo, where four wheels share the friction."""
 GRAVITY = 9.81
@@ -125,8 +125,8 @@ class CarParameters:
         )
 
 
-Limits = tuple[Tensor, Tensor]
-"""The least and the most, (N,) each."""
+Pair = tuple[Tensor, Tensor]
+"""The least and the most, front and rear, along and across: (N,) each."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Substep:
         speed_gain: factor on the wanted speed.
         steering_share: of the way to the wanted angle that the servo goes.
         drive: change of speed by the motor, m/s.
-        front, rear: impulse of an axle over the car's mass, m/s.
+        front, rear: impulse that an axle grips up to, over the car's mass, m/s.
         slip: slip angle at the limit over the grip of half the car, s/m.
     """
 
@@ -147,24 +147,23 @@ class Substep:
     steering_bias: Tensor
     speed_gain: Tensor
     steering_share: Tensor
-    drive: Limits
-    front: Limits
-    rear: Limits
+    drive: Pair
+    front: Tensor
+    rear: Tensor
     slip: Tensor
 
     @staticmethod
     def of(car: CarParameters, duration: float) -> Substep:
         """Return the constants of cars for substeps of `duration` seconds."""
         grip = 0.5 * GRAVITY * duration * car.friction
-        front, rear = grip * (1 + car.grip_balance), grip * (1 - car.grip_balance)
         return Substep(
             duration=duration,
             steering_bias=car.steering_bias,
             speed_gain=car.speed_gain,
             steering_share=-torch.expm1(-duration / car.steering_lag),
             drive=(-car.braking * duration, car.acceleration * duration),
-            front=(-front, front),
-            rear=(-rear, rear),
+            front=grip * (1 + car.grip_balance),
+            rear=grip * (1 - car.grip_balance),
             slip=car.slip_angle / grip,
         )
 
@@ -190,17 +189,20 @@ def advance(motion: CarMotion, command: Tensor, car: Substep) -> CarMotion:
     forward = (along * motion.forward_speed).addcmul(across, motion.lateral_speed)
     lateral = (along * motion.lateral_speed).addcmul(across, motion.forward_speed, value=-1)
 
-    # The motor holds the speed, against the drag of the steered front wheels too, as far as it can.
-    lost = (command[:, 1] * car.speed_gain - forward).addcmul(sine, motion.front_impulse)
-    drive = lost.clamp(*car.drive)
+    # The motor holds the speed of each axle's wheels, against the drag of the steered ones too, as far as it
+    # can; each axle gets half of its force.
+    target, drag = command[:, 1] * car.speed_gain, sine * motion.front_impulse
+    rolling = (cosine * forward).addcmul(sine, lateral.add(motion.yaw_rate, alpha=FRONT_ARM))
+    front_drive = 0.5 * (target / cosine - rolling + drag).clamp(*car.drive)
+    rear_drive = 0.5 * (target - forward + drag).clamp(*car.drive)
 
-    front, rear = _axle_impulses(forward + drive, lateral, motion.yaw_rate, (sine, cosine), car)
-    half = 0.5 * drive
-    forward = (forward + _driven(half, front, car.front)) + _driven(half, rear, car.rear)
-    forward = forward.addcmul(sine, front, value=-1)
-    lateral = (lateral + rear).addcmul(cosine, front)
-    yaw_rate = motion.yaw_rate.add(rear, alpha=-REAR_ARM / GYRATION_RADIUS_SQUARED)
-    yaw_rate = yaw_rate.addcmul(cosine, front, value=FRONT_ARM / GYRATION_RADIUS_SQUARED)
+    velocity = (forward, lateral, motion.yaw_rate)
+    front, rear = _axle_impulses(velocity, (sine, cosine), (front_drive, rear_drive), car)
+    forward = (forward + rear[0]).addcmul(cosine, front[0]).addcmul(sine, front[1], value=-1)
+    front_across = (sine * front[0]).addcmul(cosine, front[1])
+    lateral = lateral + rear[1] + front_across
+    yaw_rate = motion.yaw_rate.add(rear[1], alpha=-REAR_ARM / GYRATION_RADIUS_SQUARED)
+    yaw_rate = yaw_rate.add(front_across, alpha=FRONT_ARM / GYRATION_RADIUS_SQUARED)
 
     middle = motion.yaw.add(yaw_rate, alpha=0.5 * car.duration)
     ahead, aside = middle.cos(), middle.sin()
@@ -212,44 +214,56 @@ def advance(motion: CarMotion, command: Tensor, car: Substep) -> CarMotion:
         lateral_speed=lateral,
         yaw_rate=yaw_rate,
         steering_angle=steering,
-        front_impulse=front,
+        front_impulse=front[1],
     )
 
 
 def _axle_impulses(
-    forward: Tensor, lateral: Tensor, yaw_rate: Tensor, steering: tuple[Tensor, Tensor], car: Substep
-) -> tuple[Tensor, Tensor]:
-    """Return the sideways impulses of the front and the rear axle over the car's mass, m/s.
+    velocity: tuple[Tensor, Tensor, Tensor], steering: Pair, drive: Pair, car: Substep
+) -> tuple[Pair, Pair]:
+    """Return the impulses of the front and the rear axle's tyres over the car's mass, m/s.
 
-    They solve A J = -u, where u are the axles' sideways speeds, and are cut to the axle's grip. The tyre
+    Those sideways, J, solve A J = -u, where u are the axles' sideways speeds once they are driven. The tyre
     gives way in proportion to its slip angle, reaching the limit at `slip_angle`: a compliance on the
-    diagonal of A, taken implicitly, so that it vanishes at low speed and cannot become unstable.
+    diagonal of A, taken implicitly, so that it vanishes at low speed and cannot become unstable. What is more
+    than an axle's grip is cut to it in its direction, which is that of the slip.
+
+    Args:
+        velocity: forward and lateral speed and yaw rate.
+        steering: sine and cosine of the front wheels' angle.
+        drive: wanted impulses of the front and the rear axle along their wheels.
+        car: the parameters.
+
+    Returns:
+        For each axle the impulse along its wheels and the one to their left.
     """
-    sine, cosine = steering
+    (forward, lateral, yaw_rate), (sine, cosine), (front_drive, rear_drive) = velocity, steering, drive
     compliance = forward.abs() * car.slip
     front_front = (compliance + 1).addcmul(cosine, cosine, value=FRONT_ARM**2 / GYRATION_RADIUS_SQUARED)
     rear_rear = compliance + (1 + REAR_ARM**2 / GYRATION_RADIUS_SQUARED)
-    front_rear = (1 - FRONT_ARM * REAR_ARM / GYRATION_RADIUS_SQUARED) * cosine
-    front_slip = (sine * forward).addcmul(cosine, lateral.add(yaw_rate, alpha=FRONT_ARM), value=-1)
-    rear_slip = REAR_ARM * yaw_rate - lateral
+    coupling = 1 - FRONT_ARM * REAR_ARM / GYRATION_RADIUS_SQUARED
+    front_rear = coupling * cosine
+
+    pull = sine * front_drive
+    front_lateral = lateral.add(yaw_rate, alpha=FRONT_ARM).add(
+        pull, alpha=FRONT_ARM**2 / GYRATION_RADIUS_SQUARED
+    )
+    front_slip = (sine * (forward + rear_drive)).addcmul(cosine, front_lateral, value=-1)
+    rear_slip = (REAR_ARM * yaw_rate - lateral).add(pull, alpha=-coupling)
 
     determinant = (front_front * rear_rear).addcmul(front_rear, front_rear, value=-1)
     front = (front_slip * rear_rear).addcmul(front_rear, rear_slip, value=-1) / determinant
-    front = front.clamp(*car.front)
+    front = _gripped(front_drive, front, car.front)[1]
     rear = rear_slip.addcmul(front_rear, front, value=-1) / rear_rear
-    rear = rear.clamp(*car.rear)
-    front = front_slip.addcmul(front_rear, rear, value=-1) / front_front
-    return front.clamp(*car.front), rear
+    rear_pair = _gripped(rear_drive, rear, car.rear)
+    front = front_slip.addcmul(front_rear, rear_pair[1], value=-1) / front_front
+    return _gripped(front_drive, front, car.front), rear_pair
 
 
-def _driven(drive: Tensor, sideways: Tensor, limits: Limits) -> Tensor:
-    """Return an axle's drive, cut to what the sideways impulse leaves of its friction circle.
-
-    It acts along the car: one that slides cannot hold its speed.
-    """
-    grip = limits[1]
-    left = (grip * grip).addcmul(sideways, sideways, value=-1).clamp_min(0.0).sqrt()
-    return drive.clamp(-left, left)
+def _gripped(along: Tensor, across: Tensor, grip: Tensor) -> Pair:
+    """Return an axle's impulses, cut to its friction circle in their direction."""
+    share = (grip / torch.hypot(along, across)).clamp_max(1.0)
+    return share * along, share * across
 
 
 def reference_point(car: CarState) -> Tensor:

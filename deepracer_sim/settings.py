@@ -86,12 +86,12 @@ class CameraSettings(Settings):
 class CarSettings(Settings):
     """The car as it left the factory."""
 
-    friction: float = Field(1.105, gt=0, le=3, description="tyre friction coefficient")
+    friction: float = Field(1.07, gt=0, le=3, description="tyre friction coefficient")
     slip_angle: float = Field(
-        0.013, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians"
+        0.0225, ge=0, le=0.5, description="tyre slip angle at the friction limit, radians"
     )
     grip_balance: float = Field(
-        -0.036, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one"
+        -0.024, ge=-0.5, le=0.5, description="grip moved from the rear axle to the front one"
     )
     acceleration: float = Field(5.7, gt=0, le=50, description="strongest acceleration, m/s^2")
     braking: float = Field(3.8, gt=0, le=50, description="strongest braking, m/s^2")

@@ -14,7 +14,7 @@ import torch
 from rolling_cars import SUBSTEP, degrees, drive, nominal, place_of, rolling, speed_of
 from torch import Tensor
 
-from deepracer_sim.car import GRAVITY, REAR_ARM, WHEELBASE
+from deepracer_sim.car import FRONT_ARM, GRAVITY, REAR_ARM, WHEELBASE
 from deepracer_sim.embedded_world import SUBSTEPS
 from deepracer_sim.world import STEP_TIME
 
@@ -72,17 +72,17 @@ GAZEBO = [
 def test_turns_as_in_gazebo(seconds, speed, angle, radius, yaw_rate):
     """Into a bend, and half round a circle: a car that slides pushes wide and keeps its speed."""
     after = drive(rolling([speed]), degrees([angle], [speed]), nominal(1), seconds)[-1]
-    assert float(speed_of(after) / after.yaw_rate) == pytest.approx(radius, rel=0.06)
-    assert float(after.yaw_rate) == pytest.approx(yaw_rate, rel=0.085)
-    assert float(speed_of(after)) == pytest.approx(speed, rel=0.04)
+    assert float(speed_of(after) / after.yaw_rate) == pytest.approx(radius, rel=0.05)
+    assert float(after.yaw_rate) == pytest.approx(yaw_rate, rel=0.06)
+    assert float(speed_of(after)) == pytest.approx(radius * yaw_rate, rel=0.05)
 
 
 def test_friction_limits_a_steady_turn():
     """Speed times yaw rate is the acceleration towards the middle of the circle.
 
     With less grip at the front than at the rear the car pushes wide instead of spinning, so the turn is
-    steady: the front axle gives 0.45 of the friction limit across its steered wheels, so 0.45 cos(angle)
-    across the car, and the rear one what balances its torque, the same again.
+    steady: the front axle gives 0.45 of the friction limit, somewhere between across its steered wheels,
+    which are driven, and across the car; the rear one gives what balances its torque.
     """
     friction = [0.4, 0.8, 1.2, 1.4] * 3
     angles = [10.0] * 4 + [20.0] * 4 + [-30.0] * 4
@@ -90,8 +90,10 @@ def test_friction_limits_a_steady_turn():
     path = drive(rolling([4.0] * 12), degrees(angles, [4.0] * 12), car, 3.0)
     limit = GRAVITY * torch.tensor(friction)
     used = torch.stack([speed_of(motion) * motion.yaw_rate.abs() for motion in path[-60:]]) / limit
-    assert float(used.max()) < 0.9
-    assert used[-1].tolist() == pytest.approx([0.9 * math.cos(math.radians(a)) for a in angles], rel=0.01)
+    most = 0.45 * (1 + FRONT_ARM / REAR_ARM)
+    assert float(used.max()) < 1.001 * most
+    for share, angle in zip(used[-1].tolist(), angles, strict=True):
+        assert 0.999 * math.cos(math.radians(angle)) <= share / most
 
 
 def test_shorter_substeps_hardly_change_a_gripping_turn():
@@ -100,8 +102,8 @@ def test_shorter_substeps_hardly_change_a_gripping_turn():
         drive(rolling(speeds), degrees(angles, speeds), nominal(5), 2.0, STEP_TIME / substeps)[-1]
         for substeps in (4, 32)
     )
-    torch.testing.assert_close(few.yaw_rate, many.yaw_rate, rtol=0.01, atol=0)
-    torch.testing.assert_close(speed_of(few), speed_of(many), rtol=0.01, atol=0)
+    torch.testing.assert_close(few.yaw_rate, many.yaw_rate, rtol=0.015, atol=0)
+    torch.testing.assert_close(speed_of(few), speed_of(many), rtol=0.015, atol=0)
     travelled = 2.0 * torch.tensor(speeds, dtype=torch.float64)
     assert float(((place_of(few) - place_of(many)).norm(dim=1) / travelled).max()) < 0.02
 
@@ -112,5 +114,5 @@ def test_shorter_substeps_change_a_sliding_turn_little():
         drive(rolling([3.0]), degrees([30], [3]), nominal(1), 2.0, STEP_TIME / substeps)[-1]
         for substeps in (SUBSTEPS, 32)
     )
-    assert float(used.yaw_rate) == pytest.approx(float(fine.yaw_rate), rel=0.12)
-    assert float(speed_of(used)) == pytest.approx(float(speed_of(fine)), rel=0.12)
+    assert float(used.yaw_rate) == pytest.approx(float(fine.yaw_rate), rel=0.05)
+    assert float(speed_of(used)) == pytest.approx(float(speed_of(fine)), rel=0.05)
