@@ -113,6 +113,7 @@ class ServoMapping:
     ) -> None:
         # A model that only drives straight ahead still divides by something.
         self._full_lock = space.max_steering_angle or math.inf
+        self._top_speed = space.max_speed
         self._throttle = table or ThrottleCurve(space.max_speed)
         self.max_speed = max_speed
 
@@ -120,3 +121,7 @@ class ServoMapping:
         """Return the command for an action under a throttle cap of 0 to 1."""
         speed = min(action.speed, self.max_speed)
         return Command(action.steering_angle / self._full_lock, self._throttle.throttle(speed, cap))
+
+    def highest_throttle(self, cap: float) -> float:
+        """Return the largest throttle that a command can have under a cap."""
+        return self._throttle.throttle(min(self.max_speed, self._top_speed), cap)

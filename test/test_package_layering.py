@@ -35,8 +35,9 @@ def imported_packages(source):
 
 def may_import_ros(path):
     relative = path.relative_to(ROOT)
-    return relative.parts[:2] == ("deepracer_sim", "ros") or relative.as_posix() == (
-        "deepracer_inference/inference_node.py"
+    return relative.parts[1] == "ros" or relative.as_posix() in (
+        "deepracer_inference/inference_node.py",
+        "deepracer_inference/servo_node.py",
     )
 
 
@@ -72,7 +73,7 @@ def test_the_cars_package_is_python_3_8(path):
 
 
 def test_driving_loads_neither_torch_nor_the_simulator():
-    modules = [f"deepracer_inference.{path.stem}" for path in CAR_FILES if path.stem != "inference_node"]
+    modules = [f"deepracer_inference.{path.stem}" for path in CAR_FILES if not may_import_ros(path)]
     program = (
         f"import sys, {', '.join(modules).replace('.__init__', '')}, onnxruntime\n"
         "print([name for name in ('torch', 'deepracer_sim', 'gymnasium', 'rclpy') if name in sys.modules])"
