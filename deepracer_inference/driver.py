@@ -33,8 +33,8 @@ class Thought:
 class Driver:
     """A policy with its servo mapping and its limits.
 
-    `think` takes its time and may run beside everything else. `act`, `watch` and what changes the limits must
-    not run at the same time as one another.
+    `think` takes its time and may run beside everything else; `act` and what changes the limits may not run
+    at the same time as one another.
 
     Args:
         policy: that looks at pictures.
@@ -95,7 +95,3 @@ class Driver:
         if thought.command is None:
             return self.limits.refuse(thought.trouble, now)
         return self.limits.drive(thought.command, thought.frame, now, self._clock())
-
-    def watch(self) -> Verdict | None:
-        """Return a stop if one is due without any message; to be called by a timer."""
-        return self.limits.watch(time.monotonic())

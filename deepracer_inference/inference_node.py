@@ -27,7 +27,7 @@ from deepracer_inference.throttle import CalibrationError, ServoMapping, Throttl
 LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """As the car's nodes publish and listen: only the newest counts."""
 WATCH_PERIOD = 0.025
-"""Seconds between two looks whether a stop is due; a stop that lasts is repeated as often."""
+"""Seconds between two looks whether a stop is due; the last command is repeated as often."""
 LAST_STOPS = 5
 """A stop that nothing follows is sent so often: a best-effort message may be lost."""
 
@@ -137,9 +137,8 @@ class InferenceNode(ManagedNode):
         obstacle = self._car_services.obstacle()
         with self.lock:
             self.limits.obstacle = obstacle
-            verdict = self.limits.watch(time.monotonic()) if self.is_active else None
-            if verdict is not None:
-                self._send(verdict)
+            if self.is_active:
+                self._send(self.limits.watch(time.monotonic()))
 
     def _send(self, verdict: Verdict, detail: str = "") -> None:
         message = ServoCtrlMsg(angle=verdict.command.angle, throttle=verdict.command.throttle)

@@ -116,6 +116,7 @@ class Limits:
     def start(self, monotonic: float) -> None:
         """Forget all frames: driving begins anew, and the first frame is waited for from now on."""
         self._last = STAND
+        self._stopped: str | None = None
         self._commanded = self._arrived = monotonic
         self._stamp: float | None = None
         self._picture: Hashable = None
@@ -146,7 +147,7 @@ class Limits:
             return self.stop(stop, monotonic)
         seconds = min(max(monotonic - self._commanded, 0.0), SLEW_TIME)
         self._last = self._slewed(self._capped(wanted), seconds)
-        self._commanded = monotonic
+        self._commanded, self._stopped = monotonic, None
         return Verdict(self._last)
 
     def stop(self, reason: str, monotonic: float) -> Verdict:
@@ -154,7 +155,7 @@ class Limits:
         if reason != self._stuck_text():
             # A car that stands sees the same again and again.
             self._same = 0
-        self._last, self._commanded = STAND, monotonic
+        self._last, self._commanded, self._stopped = STAND, monotonic, reason
         return Verdict(STAND, reason)
 
     def refuse(self, reason: str, monotonic: float) -> Verdict:
@@ -162,13 +163,17 @@ class Limits:
         self._arrived = monotonic
         return self.stop(self.emergency or self.obstacle or reason, monotonic)
 
-    def watch(self, monotonic: float) -> Verdict | None:
-        """Return a stop if there is a reason for one that needs no frame; to be called by a timer."""
+    def watch(self, monotonic: float) -> Verdict:
+        """Return a stop if there is a reason for one that needs no frame, else the last verdict again.
+
+        To be called by a timer: what comes after this stops the wheels when it hears nothing.
+        """
         reason = self.emergency or self.obstacle
         silence = monotonic - self._arrived
         if reason is None and not silence <= self.settings.max_frame_age:
             reason = f"no frame for more than {self.settings.max_frame_age:g} s"
-        return None if reason is None else self.stop(reason, monotonic)
+        reason = reason or self._stopped
+        return Verdict(self._capped(self._last)) if reason is None else self.stop(reason, monotonic)
 
     def reset(self) -> None:
         """End an emergency stop."""

@@ -88,12 +88,14 @@ class Car:
 
 
 @contextmanager
-def running_car(folder: Path, **parameters: Any) -> Iterator[Car]:
+def running_car(
+    folder: Path, module: str = "deepracer_inference.inference_node", **parameters: Any
+) -> Iterator[Car]:
     """An inference node with a model, inactive, and the car around it."""
     domain = new_domain()
     if "model" not in parameters:
         parameters["model"] = save_model(folder / "model")
-    with node("deepracer_inference.inference_node", domain, folder, **parameters) as process:
+    with node(module, domain, folder, **parameters) as process:
         car = Car(process, domain)
         try:
             yield car

@@ -111,7 +111,7 @@ def test_a_camera_without_stamps_is_taken_as_it_comes():
 def test_without_frames_the_watch_stops_the_car():
     drive = Drive()
     drive.frame()
-    assert drive.limits.watch(drive.time + 0.19) is None
+    assert drive.limits.watch(drive.time + 0.19).command == Command(0.5, 0.5)
     verdict = drive.limits.watch(drive.time + 0.21)
     assert verdict.command == STAND and "no frame" in verdict.stop
     assert drive.frame().stop is None
@@ -120,8 +120,8 @@ def test_without_frames_the_watch_stops_the_car():
 def test_waiting_for_the_first_frame_has_the_same_limit():
     limits = Limits()
     limits.start(50.0)
-    assert limits.watch(50.1) is None
-    assert limits.watch(50.3).command == STAND
+    assert limits.watch(50.1).stop is None and limits.watch(50.1).command == STAND
+    assert "no frame" in limits.watch(50.3).stop
 
 
 def test_slow_inference_stops_the_car_when_it_goes_on():
@@ -176,7 +176,14 @@ def test_an_emergency_stop_lasts_until_it_is_reset():
         verdict = drive.frame()
         assert verdict.command == STAND and verdict.stop == "stopped by hand"
     drive.limits.reset()
-    assert drive.limits.watch(drive.time) is None and drive.frame().stop is None
+    assert drive.frame().stop is None and drive.limits.watch(drive.time).stop is None
+
+
+def test_a_command_that_is_repeated_keeps_to_a_lower_cap():
+    drive = Drive(cap=1.0)
+    drive.frame(0.5, 0.8)
+    drive.limits.cap = 0.3
+    assert drive.limits.watch(drive.time).command == Command(0.5, 0.3)
 
 
 def random_number(random):
@@ -216,8 +223,10 @@ def test_whatever_comes_the_cap_and_the_slew_limits_hold(seed):
             now += float(random.uniform(-0.5, 1.0))
         step = float(random.exponential(0.05))
         now, clock = now + step, clock + step
-        verdict = limits.watch(now) if random.integers(3) == 0 else None
-        if verdict is None:
+        is_watch = random.integers(3) == 0
+        if is_watch:
+            verdict = limits.watch(now)
+        else:
             frame = Frame(
                 arrived=now - float(random.exponential(0.02)),
                 stamp=None if random.integers(4) == 0 else clock - float(random.exponential(0.05)),
@@ -236,5 +245,8 @@ def test_whatever_comes_the_cap_and_the_slew_limits_hold(seed):
             assert abs(command.angle - before.angle) <= settings.steering_rate * seconds + 1e-9
             assert abs(command.throttle) <= abs(before.throttle) + settings.throttle_rate * seconds + 1e-9
             drove += command != STAND
-        before, before_time = command, now
+        before = command
+        if not is_watch or verdict.stop:
+            # A command that is only repeated does not start the time of the next step.
+            before_time = now
     assert drove > 20
