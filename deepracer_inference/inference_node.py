@@ -160,3 +160,7 @@ class InferenceNode(ManagedNode):
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node."""
     return run(InferenceNode, args)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

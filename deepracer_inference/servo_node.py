@@ -84,3 +84,7 @@ def main(args: Sequence[str] | None = None) -> int:
         Wheels().release()
         return 0
     return run(ServoNode, args)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
