@@ -20,7 +20,8 @@ def shared(pattern):
 
 def launchers():
     """What ros2 run and launch start where pip puts programs into bin/; colcon puts them there itself."""
-    return [(f"lib/{NAME}", [f"scripts/{node}" for node in NODES + CAR_NODES])] if "bdist_wheel" in sys.argv else []
+    programs = [f"scripts/{node}" for node in NODES + CAR_NODES]
+    return [(f"lib/{NAME}", programs)] if "bdist_wheel" in sys.argv else []
 
 
 setup(

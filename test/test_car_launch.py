@@ -1,4 +1,4 @@
-"""The car's launch file: what it declares, and that a car, without the workstation's packages, can read it."""
+"""The car's launch file: what it declares, and that it needs nothing that a car has not."""
 
 from __future__ import annotations
 
