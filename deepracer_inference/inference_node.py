@@ -8,6 +8,7 @@ from typing import Any, Mapping, Sequence
 
 from deepracer_interfaces_pkg.msg import ServoCtrlMsg
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
 
 from deepracer_inference.driver import Driver
 from deepracer_inference.health import Health
@@ -45,6 +46,7 @@ class InferenceNode(ManagedNode):
         self.limits, self.health = Limits(), Health()
         self.driver: Driver | None = None
         self.is_active = False
+        self._source_stamp = 0.0
         self.parameters = Parameters(self, SETTINGS, self._on_change)
         values = self.parameters.values()
         self.camera_topic = self.resolve(values["camera_topic"] or CAMERAS[values["camera"]])
@@ -130,6 +132,7 @@ class InferenceNode(ManagedNode):
         with self.lock:
             # The watch, too, sends commands: what was thought must not go out after its stop.
             verdict = self.driver.act(thought)
+            self._source_stamp = thought.frame.stamp or 0.0
             self._send(verdict, thought.detail)
         self.health.count(arrived, time.monotonic(), thought.command is None)
 
@@ -143,8 +146,8 @@ class InferenceNode(ManagedNode):
     def _send(self, verdict: Verdict, detail: str = "") -> None:
         message = ServoCtrlMsg(angle=verdict.command.angle, throttle=verdict.command.throttle)
         if hasattr(message, "source_stamp"):
-            # The community's car; it measures the way from the camera by it.
-            message.source_stamp = self.get_clock().now().to_msg()
+            # The community's car, which measures the way from the camera by it.
+            message.source_stamp = Time(nanoseconds=int(self._source_stamp * 1e9)).to_msg()
         self._commands.publish(message)
         self._reports.say(verdict, detail)
 

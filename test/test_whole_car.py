@@ -13,6 +13,7 @@ pytest.importorskip("deepracer_interfaces_pkg", reason="the car's messages are n
 from car_peer import NAME
 from deepracer_interfaces_pkg.srv import InferenceStateSrv
 from diagnostic_msgs.msg import DiagnosticArray
+from gazebo_server import needs_gazebo
 from nav_msgs.msg import Odometry
 from ros_nodes import new_domain, node
 from std_msgs.msg import Bool
@@ -25,17 +26,19 @@ CAMERA = {"camera__width": 64, "camera__height": 48, "camera__colour": "grey"}
 
 
 @pytest.mark.slow
-def test_it_drives_three_clean_laps(tmp_path, peer):
+@pytest.mark.parametrize("simulator", ["embedded", pytest.param("gazebo", marks=needs_gazebo)])
+def test_it_drives_three_clean_laps(tmp_path, peer, simulator):
     course = Course.load(["reinvent_2018"])
     track, model = course.tracks[0], teach(course, tmp_path / "model")
     domain = new_domain()
-    world_settings = {"track": "reinvent_2018", "full_speed": SPEED, **CAMERA}
+    world_settings = {"simulator": simulator, "track": "reinvent_2018", "full_speed": SPEED, **CAMERA}
     driver_settings = {"model": model, "cap": 1.0, "use_sim_time": True}
     with (
         node("world_node", domain, tmp_path, **world_settings) as world,
         node("deepracer_inference.inference_node", domain, tmp_path, **driver_settings) as driver,
     ):
         driver.wait_for("ms a picture")
+        world.wait_for("car(s) on")
         other = peer(domain, world)
         places = other.hear(Odometry, "/odom")
         off_track = other.hear(Bool, "/off_track")
