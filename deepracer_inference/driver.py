@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 from deepracer_inference.camera_message import check_contrast, check_shape, to_picture
 from deepracer_inference.limits import Command, Frame, Limits, LimitSettings, Verdict
+from deepracer_inference.model_bundle import ModelBundle
 from deepracer_inference.policy import OnnxPolicy, PolicyError
 from deepracer_inference.preprocess import ImageError
-from deepracer_inference.throttle import ServoMapping
+from deepracer_inference.throttle import ServoMapping, ThrottleTable
 
 
 @dataclass(frozen=True)
@@ -95,3 +96,15 @@ class Driver:
         if thought.command is None:
             return self.limits.refuse(thought.trouble, now)
         return self.limits.drive(thought.command, thought.frame, now, self._clock())
+
+
+def load_driver(values: Mapping[str, Any], limits: Limits, clock: Callable[[], float]) -> Driver:
+    """Load the model and the calibration that parameters name.
+
+    Raises:
+        ModelBundleError: the model is missing or damaged, or does not fit the car.
+        CalibrationError: the calibration is missing or damaged.
+    """
+    bundle = ModelBundle.load(values["model"])
+    table = ThrottleTable.load(values["calibration"]) if values["calibration"] else None
+    return Driver(OnnxPolicy(bundle), ServoMapping(bundle.action_space, table), limits, clock)

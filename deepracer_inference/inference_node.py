@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Any, Mapping, Sequence
 
 from deepracer_interfaces_pkg.msg import ServoCtrlMsg
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
-from deepracer_inference.driver import Driver
+from deepracer_inference.driver import Driver, load_driver
 from deepracer_inference.health import Health
 from deepracer_inference.limits import STAND, Limits, Verdict
-from deepracer_inference.model_bundle import ModelBundle, ModelBundleError
 from deepracer_inference.parameters import CAMERAS, SETTINGS, limit_settings
-from deepracer_inference.policy import OnnxPolicy
 from deepracer_inference.ros.camera_kinds import message_of
 from deepracer_inference.ros.car_services import CarServices
-from deepracer_inference.ros.graph import stranger
+from deepracer_inference.ros.graph import LATEST, full_name, stranger
+from deepracer_inference.ros.last_stop import stop_wheels
 from deepracer_inference.ros.lifecycle import ManagedNode, Outcome
 from deepracer_inference.ros.parameters import Parameters
 from deepracer_inference.ros.process import Watchdog, run
 from deepracer_inference.ros.reports import Reports
-from deepracer_inference.throttle import CalibrationError, ServoMapping, ThrottleTable
 
-LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""As the car's nodes publish and listen: only the newest counts."""
 WATCH_PERIOD = 0.025
 """Seconds between two looks whether a stop is due; the last command is repeated as often."""
 LAST_STOPS = 5
@@ -49,8 +45,8 @@ class InferenceNode(ManagedNode):
         self._source_stamp = 0.0
         self.parameters = Parameters(self, SETTINGS, self._on_change)
         values = self.parameters.values()
-        self.camera_topic = self.resolve(values["camera_topic"] or CAMERAS[values["camera"]])
-        self.command_topic = self.resolve(values["command_topic"])
+        self.camera_topic = full_name(self, values["camera_topic"] or CAMERAS[values["camera"]])
+        self.command_topic = full_name(self, values["command_topic"])
         self._commands = self.create_publisher(ServoCtrlMsg, self.command_topic, LATEST)
         kind = message_of(values["camera"])
         self.create_subscription(kind, self.camera_topic, self._on_picture, LATEST)
@@ -59,25 +55,18 @@ class InferenceNode(ManagedNode):
         if values["model"]:
             self.transition("configure")
 
-    def resolve(self, topic: str) -> str:
-        """Return a topic's full name."""
-        return topic if topic.startswith("/") else f"{self.get_namespace().rstrip('/')}/{topic}"
-
     def on_configure(self, state: Any) -> Outcome:
         """Load the model and try it."""
-        values = self.parameters.values()
+        values, clock = self.parameters.values(), self.get_clock()
         try:
-            bundle = ModelBundle.load(values["model"])
-            table = ThrottleTable.load(values["calibration"]) if values["calibration"] else None
-        except (ModelBundleError, CalibrationError) as error:
+            driver = load_driver(values, self.limits, lambda: clock.now().nanoseconds / 1e9)
+        except ValueError as error:
             self.get_logger().error(str(error))
             return Outcome.FAILURE
-        policy, clock = OnnxPolicy(bundle), self.get_clock()
-        mapping = ServoMapping(bundle.action_space, table)
-        with self.lock:
-            self.driver = Driver(policy, mapping, self.limits, lambda: clock.now().nanoseconds / 1e9)
-            self._set_limits(values)
-        self.get_logger().info(f"{values['model']}: {policy.warm_up():.1f} ms a picture")
+        latency = driver.policy.warm_up()
+        self.driver = driver
+        self._on_change(values)
+        self.get_logger().info(f"{values['model']}: {latency:.1f} ms a picture")
         return Outcome.SUCCESS
 
     def on_activate(self, state: Any) -> Outcome:
@@ -151,17 +140,17 @@ class InferenceNode(ManagedNode):
         self._commands.publish(message)
         self._reports.say(verdict, detail)
 
-    def _set_limits(self, values: Mapping[str, Any]) -> None:
-        if self.driver is not None:
-            self.driver.set_limits(limit_settings(values), values["cap"], values["max_speed"])
-
     def _on_change(self, values: Mapping[str, Any]) -> None:
         with self.lock:
-            self._set_limits(values)
+            if self.driver is not None:
+                self.driver.set_limits(limit_settings(values), values["cap"], values["max_speed"])
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the node."""
+    """Run the node, or with `--stop` send stops and end, as has to follow a process that was killed."""
+    if "--stop" in (sys.argv if args is None else args):
+        stop_wheels(args)
+        return 0
     return run(InferenceNode, args)
 
 

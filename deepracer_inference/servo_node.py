@@ -9,11 +9,11 @@ from typing import Any, Mapping, Sequence
 
 from deepracer_interfaces_pkg.msg import ServoCtrlMsg
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from deepracer_inference.limits import STAND, Command
 from deepracer_inference.parameters import Setting
 from deepracer_inference.pwm import MOTOR, STEERING, PwmError, Wheels, load_calibration
+from deepracer_inference.ros.graph import LATEST
 from deepracer_inference.ros.parameters import Parameters
 from deepracer_inference.ros.process import Watchdog, run
 
@@ -23,7 +23,6 @@ SETTINGS = (
     Setting("timeout", 0.1, "s without a command after which the car stops", 0.03, 0.5, change="always"),
     Setting("sysfs", "/sys", "where Linux shows its devices"),
 )
-LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 WATCH_PERIOD = 0.01
 """Seconds between two looks whether commands still come."""
 

@@ -19,14 +19,14 @@ WHEELS = "numpy opencv-python-headless onnxruntime"
 """What the package needs of Python, beside ROS 2."""
 
 RUN = """#!/bin/bash
-# Start the inference node; it waits, inactive.
+# Start the inference node; it waits, inactive. With --stop: stop the wheels, for a node that was killed.
 cd "$(dirname "$(readlink -f "$0")")"
 for setup in /opt/ros/*/setup.bash /opt/aws/deepracer/lib/setup.bash; do
     [ -f "$setup" ] && source "$setup"
 done
 export PYTHONPATH="$PWD/site:$PWD:$PYTHONPATH"
-exec python3 -m deepracer_inference.inference_node \\
-    --ros-args --params-file parameters.yaml -p model:="$PWD/model" "$@"
+exec python3 -m deepracer_inference.inference_node "$@" \\
+    --ros-args --params-file parameters.yaml -p model:="$PWD/model"
 """
 INSTALL = f"""#!/bin/bash
 # Put this folder under /opt and start it with the car. A parameters.yaml that is there stays.
@@ -56,10 +56,11 @@ After=network.target
 
 [Service]
 ExecStart=/opt/{FOLDER}/run
+ExecStopPost=/opt/{FOLDER}/run --stop
 Restart=on-failure
 RestartSec=1
 KillSignal=SIGTERM
-TimeoutStopSec=5
+TimeoutStopSec=15
 
 [Install]
 WantedBy=multi-user.target

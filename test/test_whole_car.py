@@ -62,6 +62,7 @@ def test_it_drives_three_clean_laps(tmp_path, peer, simulator):
                 last = distance
             seen = len(places)
             assert not any(message.data for message in off_track), f"off track after {driven:.1f} m"
+        assert len(off_track) > LAPS * track.length / SPEED, "nobody said whether it was on the track"
         assert driven >= LAPS * track.length, driver.text()
         texts = [
             status.message for message in health for status in message.status if "driving" in status.name

@@ -8,12 +8,11 @@ from typing import Any
 
 from deepracer_interfaces_pkg.srv import InferenceStateSrv, LoadModelSrv, NavThrottleSrv
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from deepracer_inference.ros.graph import stranger
+from deepracer_inference.ros.graph import LATEST, stranger
 
 OK, REFUSED = 0, 1
 """Errors, as the car's services have them."""
@@ -44,8 +43,7 @@ class CarServices:
         self._button, self._held = values["joy_button"], 0.0
         self._needs_button = bool(values["joy_topic"])
         if self._needs_button:
-            qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-            node.create_subscription(Joy, values["joy_topic"], self._on_joy, qos)
+            node.create_subscription(Joy, values["joy_topic"], self._on_joy, LATEST)
         self._stranger: str | None = None
         node.create_timer(LOOK_AROUND, self._look_around)
 

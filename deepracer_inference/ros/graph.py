@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+LATEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""How the car's nodes publish and listen: only the newest counts."""
+
+
+def full_name(node: Node, topic: str) -> str:
+    """Return a topic's name from the root."""
+    return topic if topic.startswith("/") else f"{node.get_namespace().rstrip('/')}/{topic}"
 
 
 def stranger(node: Node, camera_topic: str, command_topic: str) -> str | None:
