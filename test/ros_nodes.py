@@ -48,7 +48,8 @@ class NodeProcess:
 
     def __init__(self, name: str, arguments: list[str], domain: int, folder: Path) -> None:
         self.name, self.log = name, folder / f"{name}_{time.monotonic_ns()}.log"
-        program = f"from deepracer_sim.ros.{name} import main; raise SystemExit(main())"
+        module = name if "." in name else f"deepracer_sim.ros.{name}"
+        program = f"from {module} import main; raise SystemExit(main())"
         environment = {
             **os.environ,
             "ROS_DOMAIN_ID": str(domain),
@@ -98,7 +99,7 @@ class NodeProcess:
 
 @contextmanager
 def node(name: str, domain: int, folder: Path, **parameters: object) -> Iterator[NodeProcess]:
-    """Run deepracer_sim.ros.<name> with ROS parameters; "group__name" stands for group.name."""
+    """Run deepracer_sim.ros.<name>, or a module, with ROS parameters; "group__name" stands for group.name."""
     arguments = ["--ros-args"] if parameters else []
     for key, value in parameters.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
