@@ -9,6 +9,7 @@ from setuptools import find_packages, setup
 
 NAME = "deepracer_sim"
 NODES = ["world_node", "training_node", "evaluation_node", "monitor_node"]
+CAR_NODES = ["inference_node", "servo_node"]
 
 
 def shared(pattern):
@@ -19,7 +20,8 @@ def shared(pattern):
 
 def launchers():
     """What ros2 run and launch start where pip puts programs into bin/; colcon puts them there itself."""
-    return [(f"lib/{NAME}", [f"scripts/{node}" for node in NODES])] if "bdist_wheel" in sys.argv else []
+    programs = [f"scripts/{node}" for node in NODES + CAR_NODES]
+    return [(f"lib/{NAME}", programs)] if "bdist_wheel" in sys.argv else []
 
 
 setup(
@@ -76,6 +78,7 @@ setup(
         "console_scripts": [
             "deepracer = deepracer_sim.cli:main",
             *(f"{node} = deepracer_sim.ros.{node}:main" for node in NODES),
+            *(f"{node} = deepracer_inference.{node}:main" for node in CAR_NODES),
         ]
     },
     zip_safe=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,16 @@ class OnnxPolicy:
             probability=float(output[index]),
         )
 
+    def warm_up(self, times: int = 10) -> float:
+        """Run grey pictures, the first of which take longest; return the median time in milliseconds."""
+        bundle = self.bundle
+        picture = np.full((1, bundle.height, bundle.width, bundle.channels), 128, dtype=np.uint8)
+        marks = [time.perf_counter()]
+        for _ in range(times):
+            self._run(picture)
+            marks.append(time.perf_counter())
+        return 1000.0 * float(np.median(np.diff(marks)))
+
     def _run(self, images: np.ndarray) -> np.ndarray:
         """Run (B, height, width, channels) uint8 images, return (B, outputs) float32."""
         bundle = self.bundle
@@ -103,6 +114,10 @@ class OnnxPolicy:
             for first in range(0, len(images), step)
         ]
         result = np.concatenate(outputs).astype(np.float32, copy=False)
+        if result.shape != (len(images), bundle.num_outputs):
+            raise PolicyError(
+                f"the network's output is {result.shape}: must be {(len(images), bundle.num_outputs)}"
+            )
         if not np.isfinite(result).all():
             raise PolicyError("the network's output is NaN or infinite; the model is damaged")
         return result

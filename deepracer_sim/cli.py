@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from deepracer_sim.car_commands import COMMANDS as CAR_COMMANDS
 from deepracer_sim.command_options import Command, format_commands, parse
 from deepracer_sim.errors import DeepRacerError, RewardError, SettingError
 from deepracer_sim.gazebo.commands import COMMANDS as GAZEBO_COMMANDS
@@ -188,6 +189,10 @@ def gazebo() -> None:
     """Install Gazebo, start it and build its worlds."""
 
 
+def car() -> None:
+    """Pack a model for the real car, and put it there."""
+
+
 COMMANDS: dict[str, Command] = {
     "train": train_command([]),
     "demo": demo,
@@ -196,8 +201,13 @@ COMMANDS: dict[str, Command] = {
     "validate": validate,
     "tracks": tracks,
     "gazebo": gazebo,
+    "car": car,
 }
-GROUPS: dict[str, dict[str, Command]] = {"tracks": TRACK_COMMANDS, "gazebo": GAZEBO_COMMANDS}
+GROUPS: dict[str, dict[str, Command]] = {
+    "tracks": TRACK_COMMANDS,
+    "gazebo": GAZEBO_COMMANDS,
+    "car": CAR_COMMANDS,
+}
 """Commands that have commands of their own."""
 ABOUT = "Train, evaluate and race cars that drive by their camera."
 

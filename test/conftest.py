@@ -86,6 +86,14 @@ def deepracer(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(scope="module", autouse=True)
+def domains():
+    """Give the ROS domains of a file's nodes back when its last test has ended."""
+    yield
+    if nodes := sys.modules.get("ros_nodes"):
+        nodes.give_back_domains()
+
+
 @pytest.fixture
 def peer():
     """Make peers of node processes; they are closed at the end."""

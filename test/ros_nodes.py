@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import signal
 import subprocess
@@ -21,12 +22,14 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed: make ros")
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 DOMAINS = [*range(1, 31), *range(61, 99)]
 """Domains for tests; above 101 their ports would lie among those that Linux hands out to anybody."""
+_first = os.getpid() % len(DOMAINS)
+_turn = itertools.cycle(DOMAINS[_first:] + DOMAINS[:_first])
 _locks: list[TextIO] = []
 
 
 def new_domain() -> int:
-    """Return a domain that no other test on this machine uses, for the life of this process."""
-    for domain in DOMAINS[os.getpid() % len(DOMAINS) :] + DOMAINS:
+    """Return a domain that no other test on this machine uses until `give_back_domains`."""
+    for domain in itertools.islice(_turn, len(DOMAINS)):
         lock = (Path(tempfile.gettempdir()) / f"deepracer_test_domain_{domain}").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,6 +39,12 @@ def new_domain() -> int:
             _locks.append(lock)
             return domain
     pytest.fail(f"all {len(DOMAINS)} domains for tests are in use")
+
+
+def give_back_domains() -> None:
+    """Let other tests have the domains of the nodes that have ended."""
+    while _locks:
+        _locks.pop().close()
 
 
 class NodeProcess:
@@ -48,7 +57,8 @@ class NodeProcess:
 
     def __init__(self, name: str, arguments: list[str], domain: int, folder: Path) -> None:
         self.name, self.log = name, folder / f"{name}_{time.monotonic_ns()}.log"
-        program = f"from deepracer_sim.ros.{name} import main; raise SystemExit(main())"
+        module = name if "." in name else f"deepracer_sim.ros.{name}"
+        program = f"from {module} import main; raise SystemExit(main())"
         environment = {
             **os.environ,
             "ROS_DOMAIN_ID": str(domain),
@@ -98,7 +108,7 @@ class NodeProcess:
 
 @contextmanager
 def node(name: str, domain: int, folder: Path, **parameters: object) -> Iterator[NodeProcess]:
-    """Run deepracer_sim.ros.<name> with ROS parameters; "group__name" stands for group.name."""
+    """Run deepracer_sim.ros.<name>, or a module, with ROS parameters; "group__name" stands for group.name."""
     arguments = ["--ros-args"] if parameters else []
     for key, value in parameters.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -27,7 +27,7 @@ from deepracer_sim.ros.launch_arguments import (
 )
 from deepracer_sim.settings import TrainSettings
 
-NODES = ("world_node", "training_node", "evaluation_node", "monitor_node")
+NODES = ("world_node", "training_node", "evaluation_node", "monitor_node", "inference_node", "servo_node")
 OTHERS = (("rviz2", "rviz2"), ("ros_gz_bridge", "parameter_bridge"))
 PREFIX = Path(sys.prefix)
 
@@ -48,7 +48,8 @@ def test_executables_and_files_that_a_launch_file_names_are_there(file):
         assert (package, executable) in OTHERS or package == "deepracer_sim"
         if package == "deepracer_sim":
             assert executable in NODES
-            assert (ROOT / "deepracer_sim" / "ros" / f"{executable}.py").is_file()
+            folder = "deepracer_inference" if file.name == "car.launch.py" else "deepracer_sim/ros"
+            assert (ROOT / folder / f"{executable}.py").is_file()
     for other in calls(file, "with_name"):
         assert (file.parent / ast.literal_eval(other.args[0])).is_file()
     assert file.name != "monitor.launch.py" or (ROOT / "rviz" / "deepracer.rviz").is_file()

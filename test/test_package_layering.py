@@ -35,8 +35,9 @@ def imported_packages(source):
 
 def may_import_ros(path):
     relative = path.relative_to(ROOT)
-    return relative.parts[:2] == ("deepracer_sim", "ros") or relative.as_posix() == (
-        "deepracer_inference/inference_node.py"
+    return relative.parts[1] == "ros" or relative.as_posix() in (
+        "deepracer_inference/inference_node.py",
+        "deepracer_inference/servo_node.py",
     )
 
 
@@ -72,13 +73,37 @@ def test_the_cars_package_is_python_3_8(path):
 
 
 def test_driving_loads_neither_torch_nor_the_simulator():
-    modules = [f"deepracer_inference.{path.stem}" for path in CAR_FILES if path.stem != "inference_node"]
+    modules = [f"deepracer_inference.{path.stem}" for path in CAR_FILES if not may_import_ros(path)]
     program = (
         f"import sys, {', '.join(modules).replace('.__init__', '')}, onnxruntime\n"
         "print([name for name in ('torch', 'deepracer_sim', 'gymnasium', 'rclpy') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stderr
+
+
+ONLY_THE_CARS = """
+import re, sys
+class OnlyTheCars:
+    def find_spec(self, name, path=None, target=None):
+        first = name.partition(".")[0]
+        if first in sys.stdlib_module_names or first in {allowed} or re.fullmatch({ros!r}, first):
+            return None
+        raise ModuleNotFoundError(f"{{first}} is not on the car", name=first)
+sys.meta_path.insert(0, OnlyTheCars())
+import deepracer_inference.inference_node, deepracer_inference.servo_node, onnxruntime
+print("imported")
+"""
+LIBRARIES_OF_THE_CARS = {"yaml", "_yaml", "rpyutils", "typing_extensions", "packaging"}
+"""What rclpy, numpy, OpenCV and onnxruntime import in turn."""
+
+
+def test_the_cars_nodes_need_nothing_else_than_ros_and_three_libraries():
+    pytest.importorskip("deepracer_interfaces_pkg", reason="the car's messages are not built: make ros")
+    allowed = CAR_MAY_IMPORT | LIBRARIES_OF_THE_CARS
+    program = ONLY_THE_CARS.format(allowed=allowed, ros=ROS_NAME.pattern + r"|rosidl\w+|rcl\w*|rmw\w*")
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.strip() == "imported", result.stderr
 
 
 def test_the_versions_of_the_ros_and_the_python_package_agree():

@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
-from deepracer_inference.preprocess import ImageError
+from deepracer_inference.camera_message import to_pixels as to_pixels
 from deepracer_sim.ros.simulator import NANOSECONDS
 from deepracer_sim.settings import CameraSettings
-
-CHANNELS = {"mono8": 1, "rgb8": 3, "bgr8": 3}
-"""Encodings of pictures that are understood, and their bytes a pixel."""
 
 
 def to_time(nanoseconds: int) -> Time:
@@ -69,25 +66,6 @@ def to_image(pixels: NDArray[np.uint8], frame: str, nanoseconds: int) -> Image:
     image.header.stamp = to_time(nanoseconds)
     image.header.frame_id = frame
     return image
-
-
-def to_pixels(image: Image) -> NDArray[np.uint8]:
-    """Return the pixels of a picture, (H, W, channels), in the channel order of its encoding.
-
-    Raises:
-        ImageError: an encoding other than `CHANNELS`, or fewer bytes than its size asks for.
-    """
-    channels = CHANNELS.get(image.encoding)
-    if channels is None:
-        raise ImageError(f"encoding {image.encoding!r}: must be one of {', '.join(CHANNELS)}")
-    wanted, found = image.height * image.step, len(image.data)
-    if image.step < image.width * channels or found != wanted:
-        raise ImageError(
-            f"a picture of {image.width}x{image.height} {image.encoding} with rows of {image.step} bytes "
-            f"has {found} bytes: must be {image.height * max(image.step, image.width * channels)}"
-        )
-    rows = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)
-    return rows[:, : image.width * channels].reshape(image.height, image.width, channels)
 
 
 def to_camera_info(camera: CameraSettings, frame: str) -> CameraInfo:

@@ -1,0 +1,1 @@
+"""What the nodes of the car share: the only folder here that imports ROS, beside the nodes themselves."""
