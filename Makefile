@@ -10,7 +10,7 @@ SHOW_PROGRESS := sed -n -e 's/^ *Downloading \([^ ]*\) *\((.*)\).*/  \1 \2/p' -e
 PIP_INSTALL := set -o pipefail; PYTHONUNBUFFERED=1 $(BIN)/python -m pip install \
 	--disable-pip-version-check --progress-bar off
 
-.PHONY: help demo ros test check bench clean
+.PHONY: help demo ros extras test check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,8 @@ demo: $(VENV)/installed ## train a car, evaluate its model, write pictures and a
 	@$(BIN)/deepracer demo
 
 ros: $(VENV)/installed-ros ## set up ROS 2 Jazzy in the virtual environment, build its message packages
+
+extras: $(VENV)/installed-extras ## add what analyze needs on top
 
 test: $(VENV)/installed-dev ## run every test
 	@$(BIN)/python -m pytest
@@ -62,7 +64,12 @@ $(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfa
 	@ln -sf "$(CURDIR)/resource/deepracer_sim" $(VENV)/share/ament_index/resource_index/packages/
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/installed-extras: $(VENV)/installed requirements-extras.txt
+	@echo "Installing what reports need"
+	@$(PIP_INSTALL) -r requirements-extras.txt | $(SHOW_PROGRESS)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed-extras requirements-dev.txt
 	@echo "Installing what tests and checks need"
 	@$(PIP_INSTALL) -r requirements-dev.txt | $(SHOW_PROGRESS)
 	@touch $@

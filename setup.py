@@ -30,7 +30,7 @@ setup(
     description="Train, evaluate and race camera-driven DeepRacer cars on any machine",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*", "deepracer_inference", "deepracer_inference.*"]),
-    package_data={"deepracer_sim.gazebo": ["plugin/*"]},
+    package_data={"deepracer_sim.analysis": ["page/*"], "deepracer_sim.gazebo": ["plugin/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -51,6 +51,8 @@ setup(
         "onnx>=1.16",
         "onnxruntime>=1.18",
         "opencv-python-headless>=4.5",
+        "pillow>=10.0",
+        "platformdirs>=4.0",
         "pydantic>=2.0",
         "pyyaml>=6.0",
         "tensorboard>=2.14",
@@ -58,7 +60,8 @@ setup(
         "tyro>=1.0",
     ],
     extras_require={
-        "dev": ["mypy", "pytest", "ruff", "stable-baselines3>=2.4"],
+        "analysis": ["jinja2>=3.1", "pandas>=2.2", "plotly>=6.0"],
+        "dev": ["deepracer-utils>=1.5", "mypy", "playwright>=1.50", "pytest", "ruff", "stable-baselines3>=2.4"],
         # ROS 2 Jazzy where there is none; interfaces/build.py adds the packages that have no wheels.
         "ros": [
             "empy~=3.3",

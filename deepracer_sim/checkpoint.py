@@ -6,7 +6,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,11 @@ class Checkpoint:
         }
         torch.save(content, buffer)
         return buffer.getvalue()
+
+    def weights(self, **values: Any) -> Checkpoint:
+        """Return what is needed to drive, with further `values` in its state."""
+        network = {name: value for name, value in self.state.items() if name == "network"}
+        return replace(self, state={**network, **values})
 
     def network(self) -> PolicyNetwork:
         """Return the network with its weights.

@@ -13,11 +13,17 @@ from typing import Annotated, Literal
 
 import tyro
 
+from deepracer_sim.analysis_command import analyze
 from deepracer_sim.car_commands import COMMANDS as CAR_COMMANDS
 from deepracer_sim.command_options import Command, format_commands, parse
+from deepracer_sim.comparison_settings import ComparisonSettings
 from deepracer_sim.errors import DeepRacerError, RewardError, SettingError
+from deepracer_sim.garage.commands import COMMANDS as MODEL_COMMANDS
+from deepracer_sim.garage.making_commands import MAKERS as MODEL_MAKERS
+from deepracer_sim.garage.making_commands import train_file
 from deepracer_sim.gazebo.commands import COMMANDS as GAZEBO_COMMANDS
 from deepracer_sim.profiles import PROFILES, for_gazebo
+from deepracer_sim.races.commands import COMMANDS as RACE_COMMANDS
 from deepracer_sim.settings import EvaluateSettings, TrainSettings, tyre_fault
 from deepracer_sim.track_commands import COMMANDS as TRACK_COMMANDS
 
@@ -51,6 +57,8 @@ def train_command(words: Sequence[str]) -> Command:
         resume: Path | None = None,
         clone: Annotated[Path | None, tyro.conf.arg(name="from")] = None,
         gui: bool = False,
+        file: Annotated[Path | None, tyro.conf.arg(aliases=["-f"])] = None,
+        store: Path | None = None,
     ) -> None:
         """Train a car from its camera.
 
@@ -64,7 +72,16 @@ def train_command(words: Sequence[str]) -> Command:
             resume: run folder to go on with exactly where it stopped; only --stop options may be added.
             clone: run folder or checkpoint whose weights are the start.
             gui: show Gazebo's window.
+            file: YAML of a model, in place of all other options: it is made in the store and trained there.
+            store: folder of the models, for --file.
         """
+        if file is not None:
+            if given.profile or run or resume or clone or settings != defaults:
+                raise SettingError(f"--file takes all settings from {file}: change them there")
+            train_file(file, store, gui)
+            return
+        if store is not None:
+            raise SettingError(f"--store={store}: is for --file, whose model is kept there; a run has --run")
         from deepracer_sim import training_run
         from deepracer_sim.other_simulator import open_for_training
         from deepracer_sim.progress_line import ProgressLine
@@ -97,26 +114,30 @@ def _settings_of(run: Path) -> TrainSettings:
 def evaluate(
     model: tyro.conf.Positional[Path],
     settings: Annotated[EvaluateSettings, tyro.conf.arg(name="")] = EvaluateSettings(),  # noqa: B008
+    iteration: int | None = None,
     output: Path | None = None,
     gui: bool = False,
 ) -> None:
     """Drive a trained model for some laps; write the laps, a picture of the driven lines and a video.
 
     Args:
-        model: a run folder (its best checkpoint), a checkpoint, or an exported model.
+        model: a model's name, a run folder (its best checkpoint), a checkpoint, or an exported model.
         settings: of the evaluation.
-        output: folder to write; by default one in the model's run, named by the track and the time.
+        iteration: of a run folder, in place of the best one.
+        output: folder to write; by default one in the model's run, named by the time.
         gui: show Gazebo's window.
     """
     from deepracer_sim import evaluation_run
     from deepracer_sim.evaluation_report import format_table
+    from deepracer_sim.garage.model_store import find_policy
     from deepracer_sim.other_simulator import open_for_evaluation
     from deepracer_sim.simulation import Course
     from deepracer_sim.world import WorldInterrupted
 
-    loaded = evaluation_run.load_model(model)
+    model = find_policy(model)
+    loaded = evaluation_run.load_model(model, iteration)
     course = Course.load([settings.track])
-    folder = output or evaluation_run.default_output(model, course.tracks[0].name)
+    folder = output or evaluation_run.default_output(model)
     evaluation_run.make_output(folder)
     evaluation = None
     with open_for_evaluation(settings, loaded, course, gui) as simulator:
@@ -129,24 +150,66 @@ def evaluate(
         print(path)
 
 
-def export(
-    run: tyro.conf.Positional[Path], output: Path | None = None, checkpoint: Path | None = None
-) -> None:
+def export(run: tyro.conf.Positional[Path], iteration: int | None = None, output: Path | None = None) -> None:
     """Write the ONNX model for the car: model.onnx and model_metadata.json.
 
     Args:
-        run: run folder.
-        output: folder to write; by default model/ in the run folder.
-        checkpoint: which of the run's checkpoints; by default the best one.
+        run: run folder, or a model's name.
+        iteration: which one; by default the best one, or the one that was chosen.
+        output: folder to write; by default model/ in the run folder, or model_ITERATION/.
     """
-    from deepracer_sim.checkpoint import Checkpoint
+    from deepracer_sim.garage.model_store import find_policy
     from deepracer_sim.run_folder import MODEL, RunFolder
     from deepracer_sim.training_run import export_checkpoint
 
-    folder = output or run / MODEL
-    chosen = RunFolder.open(run).load_best() if checkpoint is None else Checkpoint.load(checkpoint)
-    export_checkpoint(chosen, folder)
-    print(f"{folder}: the model of iteration {chosen.iteration}")
+    run = find_policy(run)
+    opened = RunFolder.open(run)
+    checkpoint = opened.load_best() if iteration is None else opened.load_iteration(iteration)
+    folder = output or run / (MODEL if iteration is None else f"{MODEL}_{iteration}")
+    export_checkpoint(checkpoint, folder)
+    print(f"{folder}: the model of iteration {checkpoint.iteration}")
+
+
+def compare(
+    run: tyro.conf.Positional[Path],
+    settings: Annotated[ComparisonSettings, tyro.conf.arg(name="")] = ComparisonSettings(),  # noqa: B008
+    iterations: tuple[int, ...] = (),
+) -> None:
+    """Drive several iterations of a run on the same laps; print a table, draw a picture.
+
+    What each did is kept in the run, so that nothing is driven twice.
+
+    Args:
+        run: run folder, or a model's name.
+        settings: of the laps.
+        iterations: to compare; by default at most 20, evenly spaced.
+    """
+    from deepracer_sim import checkpoint_comparison
+    from deepracer_sim.garage.model_store import find_policy
+
+    run = find_policy(run)
+
+    def show(result: checkpoint_comparison.Result) -> None:
+        done = checkpoint_comparison.percent(result.completion)
+        print(f"deepracer: iteration {result.iteration}: completion {done}", file=sys.stderr)
+
+    comparison = checkpoint_comparison.compare(run, settings, iterations, show)
+    print(checkpoint_comparison.format_comparison(comparison))
+    print(f"\n{run / checkpoint_comparison.PICTURE}")
+
+
+def choose(run: tyro.conf.Positional[Path], iteration: tyro.conf.Positional[int | Literal["best"]]) -> None:
+    """Make an iteration's model that of the run: best.pt and model/; a resumed training leaves it so.
+
+    Args:
+        run: run folder.
+        iteration: its number, or "best" to go back to the best evaluated one.
+    """
+    from deepracer_sim.checkpoint_choice import choose as choose_iteration
+    from deepracer_sim.run_folder import MODEL
+
+    chosen = choose_iteration(run, None if iteration == "best" else iteration)
+    print(f"{run / MODEL}: the model of iteration {chosen.iteration}")
 
 
 def validate(file: tyro.conf.Positional[Path], track: str = "reinvent_2018") -> None:
@@ -193,22 +256,42 @@ def car() -> None:
     """Pack a model for the real car, and put it there."""
 
 
+def models() -> None:
+    """Keep models: make, train, clone, choose, download, import and delete them."""
+
+
+def race() -> None:
+    """Hold races between models, with leaderboards and seasons."""
+
+
 COMMANDS: dict[str, Command] = {
     "train": train_command([]),
     "demo": demo,
     "evaluate": evaluate,
     "export": export,
+    "compare": compare,
+    "choose": choose,
     "validate": validate,
     "tracks": tracks,
     "gazebo": gazebo,
     "car": car,
+    "analyze": analyze,
+    "models": models,
+    "race": race,
 }
 GROUPS: dict[str, dict[str, Command]] = {
     "tracks": TRACK_COMMANDS,
     "gazebo": GAZEBO_COMMANDS,
     "car": CAR_COMMANDS,
+    "models": MODEL_COMMANDS,
+    "race": RACE_COMMANDS,
 }
 """Commands that have commands of their own."""
+MAKERS = {
+    "deepracer train": train_command,
+    **{f"deepracer models {name}": maker for name, maker in MODEL_MAKERS.items()},
+}
+"""Commands whose defaults depend on the words of the command line."""
 ABOUT = "Train, evaluate and race cars that drive by their camera."
 
 
@@ -230,8 +313,9 @@ def run(words: Sequence[str]) -> None:
     name, rest = words[0], words[1:]
     if name not in commands:
         raise SettingError(f"no command {name!r} in {program}: there are {', '.join(commands)}")
-    command = train_command(rest) if name == "train" else commands[name]
-    parse(command, f"{program} {name}", rest)()
+    title = f"{program} {name}"
+    command = MAKERS[title](rest) if title in MAKERS else commands[name]
+    parse(command, title, rest)()
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from deepracer_sim.ppo import sample_actions
 from deepracer_sim.racing_env import RacingEnv
 from deepracer_sim.reward import PythonReward
 from deepracer_sim.rollout import Rollout
-from deepracer_sim.settings import PPOSettings
+from deepracer_sim.settings import TrainSettings
+from deepracer_sim.training_trace import TrainingTrace
 from deepracer_sim.world import WorldInterrupted
 
 MAX_SAMPLES = 10_000
@@ -28,21 +29,28 @@ class Collector:
         env: reset here once, and from then on whenever a car's episode ends.
         network: the actor.
         critic: maps images and states to values.
-        settings: say how long a rollout is.
-        seed: of the exploration.
+        settings: say how long a rollout is; their seed is that of the exploration.
+        trace: told of the steps.
     """
 
     def __init__(
-        self, env: RacingEnv, network: PolicyNetwork, critic: nn.Module, settings: PPOSettings, seed: int
+        self,
+        env: RacingEnv,
+        network: PolicyNetwork,
+        critic: nn.Module,
+        settings: TrainSettings,
+        trace: TrainingTrace,
     ) -> None:
-        self.env, self.network, self.critic, self.settings = env, network, critic, settings
-        self._generator = torch.Generator(env.device).manual_seed(seed)
+        self.env, self.network, self.critic, self.settings = env, network, critic, settings.ppo
+        self.trace = trace
+        self._generator = torch.Generator(env.device).manual_seed(settings.seed)
         env.reset()
         self.state = CriticState(env)
         self._episode_reward = torch.zeros(env.num_cars, device=env.device)
 
     def restart(self) -> None:
         """Start new episodes with all cars."""
+        self.trace.restarted()
         self._episode_reward.zero_()
         self.env.reset()
 
@@ -70,7 +78,9 @@ class Collector:
             state = self.state.describe()
             values = self.critic(images, state)
             actions, log_probabilities = sample_actions(self.network(images), self._generator)
+            self.trace.recorder.look()
             outcome = self.env.step(actions)
+            self.trace.recorder.record(actions, outcome)
             done = outcome.terminated | outcome.truncated
             self._episode_reward += outcome.reward
             sums = (done, self._episode_reward * done, outcome.state.progress * done)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import inspect
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import tyro
@@ -28,6 +30,7 @@ Command = Callable[..., None]
 
 REGISTRY = ConstructorRegistry()
 """Teaches tyro the settings: their ranges in the help, and their errors in one line."""
+_IS_CHECKED = ContextVar("is_checked", default=True)
 SIGNS = ((Ge, ">="), (Gt, ">"), (Le, "<="), (Lt, "<"))
 
 
@@ -39,6 +42,8 @@ def _settings_rule(info: StructTypeInfo) -> StructConstructorSpec | None:
     groups = [name for name, field in TrainSettings.model_fields.items() if field.annotation is model]
 
     def make(**values: Any) -> Settings:
+        if not _IS_CHECKED.get():
+            return model.model_construct(**values)
         try:
             return model(**values)
         except ValidationError as error:
@@ -87,12 +92,35 @@ def parse(command: Command, program: str, words: Sequence[str]) -> Callable[[], 
     return call
 
 
+def arguments_of(command: Command, program: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return what a command line gives for a command's arguments, before anything about it is checked.
+
+    For commands whose defaults depend on some of their arguments, and settings on each other.
+
+    Args:
+        command: with any defaults.
+        program: what the user typed before the words.
+        words: the rest of the line.
+
+    Raises:
+        SettingError: an option is unknown.
+        SystemExit: help was asked for, or a value cannot be read.
+    """
+    token = _IS_CHECKED.set(False)
+    try:
+        call: Any = parse(command, program, words)
+    finally:
+        _IS_CHECKED.reset(token)
+    return dict(inspect.signature(command).bind(*call.args, **call.keywords).arguments)
+
+
 def option_names(command: Command) -> list[str]:
     """Return the options of a command in the order of its help."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         tyro.cli(_deferred(command), prog="", args=["--help"], registry=REGISTRY)
-    return re.findall(r"^\W*(--[a-z][\w.-]*)", text.getvalue(), re.MULTILINE)
+    names = re.findall(r"^\W*(?:\b\w\b.*?, )?(--[a-z][\w.-]*)", text.getvalue(), re.MULTILINE)
+    return [name for name in names if name != "--help"]
 
 
 def format_commands(program: str, about: str, commands: Mapping[str, Command]) -> str:

@@ -35,3 +35,11 @@ class RunError(DeepRacerError):
 
 class DivergenceError(RunError):
     """A training whose loss or weights are no numbers any more; resumed, it would end the same way."""
+
+
+class ModelError(DeepRacerError):
+    """A model of the store that does not exist, is damaged or in use; a name or file that cannot be one."""
+
+
+class RaceError(DeepRacerError):
+    """A race that does not exist, is damaged or closed, or a name or model that cannot enter it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepracer_sim.car import REFERENCE_POINT
+from deepracer_sim.lap_attempts import Attempt, Judged, lap_attempts
 from deepracer_sim.racing_env import RacingEnv, Status
 from deepracer_sim.world import STEP_TIME
 
@@ -65,6 +67,7 @@ class CarRun:
         laps: the finished ones.
         faults: the statuses that ended a stint: one for each reset, and the last one if it ended the run.
         ending: how the run ended.
+        attempts: the laps that were begun, finished or not.
     """
 
     track: str
@@ -75,6 +78,7 @@ class CarRun:
     laps: tuple[Lap, ...]
     faults: tuple[Status, ...]
     ending: Ending
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def completion(self) -> float:
@@ -104,6 +108,7 @@ class Trace:
         alive: the run was still going on.
         fault: the `Status` of the fault that ended a stint with this step, 0 elsewhere.
         images: (T, H, W, C) uint8 seen by the first car before each step, if asked for.
+        judged: what the environment said of the steps; an `evaluate` always knows it.
     """
 
     x: NDArray[np.float32]
@@ -115,6 +120,7 @@ class Trace:
     alive: NDArray[np.bool_]
     fault: NDArray[np.int64]
     images: NDArray[np.uint8] | None = None
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True)
@@ -196,7 +202,10 @@ class _Drive:
         self._resets = torch.zeros(env.num_cars, dtype=torch.long, device=env.device)
         self._start = env.episode.distance
         self._reversed = env.episode.reversed.clone()
+        car = env.world.state()
+        self._start_pose = torch.stack((car.x, car.y, car.yaw))
         self._rows: list[tuple[Tensor, ...]] = []
+        self._clock: list[float] = []
 
     def step(self, action: Tensor) -> None:
         env = self.env
@@ -209,7 +218,11 @@ class _Drive:
         self.alive = was_alive & (travelled < self.goal) & ~(failed & ~put_back)
         car = env.world.state()
         status = torch.where(failed, outcome.status, torch.zeros_like(outcome.status))
-        self._rows.append((car.x, car.y, car.yaw, car.forward_speed, action, travelled, was_alive, status))
+        pose = (car.x, car.y, car.yaw, car.forward_speed)
+        told = outcome.state
+        judged = (outcome.reward, told.all_wheels_on_track, told.projection.closest_waypoints[:, 0])
+        self._rows.append((*pose, action, travelled, was_alive, status, *judged))
+        self._clock.append(time.time())
         if self.max_resets:
             self._before = torch.where(put_back, driven_before, self._before)
             self._resets = self._resets + put_back
@@ -217,15 +230,18 @@ class _Drive:
 
     def judge(self, reset_penalty: float, images: NDArray[np.uint8] | None) -> Evaluation:
         columns = [torch.stack(column).cpu().numpy() for column in zip(*self._rows, strict=True)]
-        x, y, yaw, speed, action, travelled, alive, status = columns
+        travelled, alive, status, reward, wheels, waypoint = columns[5:]
         lengths = self.env.track_length.cpu().numpy()
-        runs = tuple(
-            self._run(
-                car, travelled[alive[:, car], car], status[alive[:, car], car], lengths[car], reset_penalty
-            )
-            for car in range(self.env.num_cars)
-        )
-        return Evaluation(runs, Trace(x, y, yaw, speed, action, travelled, alive, status, images))
+        runs = []
+        for car in range(self.env.num_cars):
+            steps, length = alive[:, car], lengths[car]
+            run = self._run(car, travelled[steps, car], status[steps, car], length, reset_penalty)
+            laps = lap_attempts(run, travelled[steps, car], reward[steps, car], length, reset_penalty)
+            runs.append(replace(run, attempts=laps))
+        judged = Judged(self._start_pose.cpu().numpy(), reward, wheels, waypoint, np.array(self._clock))
+        x, y, yaw, speed, action = columns[:5]
+        trace = Trace(x, y, yaw, speed, action, travelled, alive, status, images, judged)
+        return Evaluation(tuple(runs), trace)
 
     def _run(
         self,
@@ -237,12 +253,13 @@ class _Drive:
     ) -> CarRun:
         faults = np.flatnonzero(status)
         crossings = [crossing_time(travelled, number * length) for number in range(1, self.laps + 1)]
-        finished = [time for time in crossings if time is not None]
+        finished = [crossing for crossing in crossings if crossing is not None]
         laps, last = [], 0.0
-        for time in finished:
-            resets = int(((faults + 1) * STEP_TIME > last).sum() - ((faults + 1) * STEP_TIME > time).sum())
-            laps.append(Lap(time - last + penalty * resets, resets))
-            last = time
+        for crossing in finished:
+            ends = (faults + 1) * STEP_TIME
+            resets = int((ends > last).sum() - (ends > crossing).sum())
+            laps.append(Lap(crossing - last + penalty * resets, resets))
+            last = crossing
         if len(finished) == self.laps:
             ending = Ending.FINISHED
         elif len(faults) > self.max_resets:

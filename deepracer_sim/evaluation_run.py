@@ -23,7 +23,7 @@ from deepracer_sim.embedded_world import EmbeddedWorld
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation, Policy, evaluate, place_evenly
 from deepracer_sim.file_replacement import replacing
-from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, RunFolder, listed_runs
+from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, WEIGHTS, RunFolder, listed_runs
 from deepracer_sim.settings import CameraSettings, CarSettings, EvaluateSettings, Randomisation, TrainSettings
 from deepracer_sim.simulation import Course, make_evaluation_env
 from deepracer_sim.world import World, WorldInterrupted
@@ -55,41 +55,58 @@ class Model:
     settings: TrainSettings
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: Path, iteration: int | None = None) -> Model:
     """Load a run folder (its best checkpoint), a checkpoint, or an exported bundle.
 
+    Args:
+        path: of it.
+        iteration: of a run folder, in place of its best one.
+
     Raises:
-        RunError: it is none of the three, or damaged.
+        RunError: it is none of the three, or damaged; the run has no such iteration.
     """
+    if path.is_dir() and _is_bundle(path):
+        _refuse_iteration(path, iteration)
+        return _from_bundle(path)
     if path.is_dir():
-        return (
-            _from_bundle(path)
-            if _is_bundle(path)
-            else _from_checkpoint(path, RunFolder.open(path).load_best())
-        )
+        run = RunFolder.open(path)
+        return from_checkpoint(path, run.load_best() if iteration is None else run.load_iteration(iteration))
     if path.exists():
-        return _from_checkpoint(path, Checkpoint.load(path))
+        _refuse_iteration(path, iteration)
+        return from_checkpoint(path, Checkpoint.load(path))
     raise RunError(
         f"{path}: no such run folder, checkpoint (.pt) or exported model (a folder with {MODEL_FILE})"
         f"{listed_runs(path)}"
     )
 
 
-def default_output(path: Path, track: str) -> Path:
-    """Return a new folder for an evaluation of the model at `path`: in its run, or else beside it."""
+def _refuse_iteration(path: Path, iteration: int | None) -> None:
+    if iteration is not None:
+        raise RunError(f"{path} is one model, without an iteration {iteration}: give its run folder")
+
+
+def default_output(path: Path) -> Path:
+    """Return a new folder for an evaluation of the model at `path`: in its run, or else beside it.
+
+    Its name is that by which racers' tools find evaluations: evaluation- and 14 digits.
+    """
     path = path.resolve()
     if path.is_dir() and not _is_bundle(path):
         base = path
     else:
-        base = path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
-    return base / "evaluations" / f"{track}_{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+        base = path.parent.parent if path.parent.name in (CHECKPOINTS, WEIGHTS) else path.parent
+    now = time.time()
+    while (folder := base / time.strftime("evaluation-%Y%m%d%H%M%S", time.localtime(now))).exists():
+        now += 1
+    return folder
 
 
 def _is_bundle(folder: Path) -> bool:
     return (folder / MODEL_FILE).exists()
 
 
-def _from_checkpoint(path: Path, checkpoint: Checkpoint) -> Model:
+def from_checkpoint(path: Path, checkpoint: Checkpoint) -> Model:
+    """Return the policy of a checkpoint; `path` names it."""
     network = checkpoint.network().eval()
 
     def policy(images: Tensor) -> Tensor:
@@ -124,7 +141,7 @@ def _settings_of_bundle(folder: Path, bundle: ModelBundle) -> TrainSettings:
         "height": bundle.height,
         "colour": "grey" if bundle.channels == 1 else "rgb",
     }
-    in_run = folder.name == MODEL and (folder.parent / CONFIG).exists()
+    in_run = folder.name.split("_")[0] == MODEL and (folder.parent / CONFIG).exists()
     settings = RunFolder.open(folder.parent).settings if in_run else TrainSettings()
     return settings.replaced(camera=settings.camera.replaced(**size))
 
@@ -189,7 +206,7 @@ def write_evaluation(
     folder: Path,
     check: Callable[[], None] = lambda: None,
 ) -> list[Path]:
-    """Write evaluation.json, driven_lines.png and video.mp4; return their paths.
+    """Write evaluation.json, driven_lines.png, what racers' tools read, and video.mp4; return their paths.
 
     Args:
         evaluation: what to write.
@@ -204,6 +221,7 @@ def write_evaluation(
     """
     from deepracer_sim.evaluation_picture import save_picture
     from deepracer_sim.evaluation_report import to_json
+    from deepracer_sim.evaluation_trace import write_racers_files
     from deepracer_sim.evaluation_video import save_video
 
     make_output(folder)
@@ -213,11 +231,12 @@ def write_evaluation(
     with replacing(written[0], RunError) as temporary:
         temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     save_picture(evaluation, track, written[1])
+    written += write_racers_files(evaluation, model.actions.table, track, settings.reset_penalty, folder)
     if settings.video:
         written.append(folder / "video.mp4")
         with closing(view_world(settings.world, course, model.camera)) as world:
             views = CarView(evaluation, world, check)
-            save_video(evaluation, track, written[2], model.actions.table, title=track.name, images=views)
+            save_video(evaluation, track, written[-1], model.actions.table, title=track.name, images=views)
     return written
 
 

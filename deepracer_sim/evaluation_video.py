@@ -58,8 +58,21 @@ def save_video(
     if len(shown) < steps:
         raise RunError(f"no video: {len(shown)} images of a run of {steps} steps; give one for each step")
     screen = Screen(evaluation, track, np.asarray(action_table, dtype=np.float64), title)
+    save_frames(screen.frames(shown, None if images is None else own, HOLD), path)
+
+
+def save_frames(frames: Iterable[Picture], path: str | os.PathLike[str]) -> None:
+    """Write pictures of WIDTH x HEIGHT as an H.264 .mp4, FRAME_RATE a second.
+
+    Args:
+        frames: (HEIGHT, WIDTH, 3) RGB each.
+        path: of the video; the file appears under its name only when it is complete.
+
+    Raises:
+        RunError: ffmpeg is missing or cannot write the file.
+    """
     with replacing(path, RunError) as temporary:
-        _encode(screen.frames(shown, None if images is None else own, HOLD), temporary, Path(path))
+        _encode(frames, temporary, Path(path))
 
 
 def _encode(frames: Iterable[Picture], temporary: Path, path: Path) -> None:

@@ -225,11 +225,15 @@ class PythonReward:
         path: the user's file, to name lines of it; by default the file that defines the function.
         log: what the functions print is written here, at most 10 million characters; None drops it.
 
+    Attributes:
+        car: whose function is running just now; None while none is.
+
     Raises:
         RewardError: the file does not run or has no usable `reward_function`.
     """
 
     term_names: tuple[str, ...] = ("reward_function",)
+    car: int | None = None
 
     def __init__(
         self,
@@ -257,15 +261,16 @@ class PythonReward:
         """
         all_params = aws_params(state, self._track, self._waypoints)
         self._grow(len(all_params), UserOutput(None))  # what the file prints is in the log already
-        path = self._path
+        values = []
         try:
             with capture(self._output):
-                values = [
-                    call_function(function, params, path)
-                    for function, params in zip(self._functions, all_params, strict=False)
-                ]
+                for car, (function, params) in enumerate(zip(self._functions, all_params, strict=False)):
+                    self.car = car
+                    values.append(call_function(function, params, self._path))
         except RewardFault as fault:
             raise RewardError(str(fault)) from fault
+        finally:
+            self.car = None
         rewards = torch.tensor(values, dtype=torch.float32, device=state.heading.device)
         return rewards, {"reward_function": rewards}
 

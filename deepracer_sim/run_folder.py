@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,20 +17,28 @@ from pydantic import ValidationError
 from deepracer_inference.action_space import DiscreteActionSpace
 from deepracer_sim.checkpoint import Checkpoint
 from deepracer_sim.errors import RunError
-from deepracer_sim.file_replacement import LEFTOVERS, replacing
+from deepracer_sim.file_replacement import LEFTOVERS
+from deepracer_sim.hyperparameters import aws_hyperparameters
+from deepracer_sim.metrics_table import MetricsTable
 from deepracer_sim.settings import TrainSettings, describe
 from deepracer_sim.simulation import load_actions
+from deepracer_sim.weights_folder import WeightsFolder, checkpoint_name, numbered_files
+from deepracer_sim.writable_folder import WritableFolder
 
 CONFIG, ACTIONS, METRICS, LOG = "config.json", "actions.json", "metrics.csv", "training.log"
 CHECKPOINTS, MODEL, TENSORBOARD, GRAPH = "checkpoints", "model", "tensorboard", "training_graph.png"
 REWARD = "reward_function.py"
+WEIGHTS, TRACES, HYPERPARAMETERS = "weights", "training-simtrace", "ip/hyperparameters.json"
+EPISODES, TRAINING_METRICS = f"{TRACES}/episodes.csv", "metrics/TrainingMetrics.json"
 BEST = "best.pt"
 KEPT_CHECKPOINTS = 3
 """Newest iterations whose checkpoints stay; the best one stays besides."""
+TRACED_EPISODES = 20
+"""In a file of the simulation trace, where the settings name no number for an iteration; AWS's default."""
 MOST_RUNS_LISTED = 10
 
 
-class RunFolder:
+class RunFolder(WritableFolder):
     """One training's folder.
 
     ```
@@ -38,18 +46,26 @@ class RunFolder:
     actions.json           the action space, as AWS writes it
     reward_function.py     a copy of the user's, if there is one
     metrics.csv            a row an iteration
-    training.log           what the reward function printed
+    training.log           what the reward function printed, and SIM_TRACE_LOG lines
+    training-simtrace/     0-iteration.csv, ...: the steps of some episodes; episodes.csv: a row for each
+    metrics/               TrainingMetrics.json: these episodes and the evaluations, as AWS writes them
+    ip/                    hyperparameters.json, as AWS writes it
     checkpoints/           iteration_00012.pt (the newest few), best.pt
-    model/                 model.onnx and model_metadata.json of the best checkpoint
+    weights/               iteration_00012.pt: the networks alone, of all iterations
+    model/                 model.onnx and model_metadata.json of best.pt
     tensorboard/           the same numbers as event files
     training_graph.png
     ```
+
+    best.pt is of the best evaluated iteration, or of one that the user chose; then it stays that one.
     """
 
     def __init__(self, path: Path, settings: TrainSettings, actions: DiscreteActionSpace) -> None:
-        self.path = path
+        super().__init__(path)
         self.settings = settings
         self.actions = actions
+        self.weights = WeightsFolder(path / WEIGHTS, settings.evaluation.every)
+        self._metrics = MetricsTable(path / METRICS)
 
     @classmethod
     def create(cls, path: Path, settings: TrainSettings) -> RunFolder:
@@ -74,11 +90,14 @@ class RunFolder:
 
     def _fill(self) -> None:
         try:
-            (self.path / CHECKPOINTS).mkdir()
-            _replace(self.path / ACTIONS, _json_bytes(self.actions.to_json()))
+            for folder in (CHECKPOINTS, WEIGHTS, TRACES):
+                (self.path / folder).mkdir()
+            self._replace(ACTIONS, _json_bytes(self.actions.to_json()))
             if self.settings.reward is not None:
-                _replace(self.path / REWARD, self.settings.reward.read_bytes())
-            _replace(self.path / CONFIG, _json_bytes(self.settings.model_dump(mode="json")))
+                self._replace(REWARD, self.settings.reward.read_bytes())
+            hyperparameters = aws_hyperparameters(self.settings.ppo, self.traced_episodes)
+            self._replace(HYPERPARAMETERS, _json_bytes(hyperparameters))
+            self._replace(CONFIG, _json_bytes(self.settings.model_dump(mode="json")))
         except OSError:
             self.remove()  # it was empty
             raise
@@ -120,6 +139,11 @@ class RunFolder:
         """The command that trains on from this run's model with other settings; these are to be added."""
         return f"deepracer train --from {shlex.quote(str(self.path))}"
 
+    @property
+    def traced_episodes(self) -> int:
+        """Return how many episodes a file of the simulation trace has: AWS's episodes of an iteration."""
+        return self.settings.ppo.num_episodes_between_training or TRACED_EPISODES
+
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -144,8 +168,10 @@ class RunFolder:
                 ) from error
             except OSError:
                 pass  # a file system without locks, as some network drives are
+            self.__dict__.pop("chosen", None)  # before now, somebody may have chosen
             # Of a training that was killed; an evaluation may be writing in its own folder just now.
-            for folder in (self.path, self.path / CHECKPOINTS, self.path / MODEL):
+            own = (CHECKPOINTS, WEIGHTS, TRACES, MODEL, "metrics")
+            for folder in (self.path, *(self.path / name for name in own)):
                 for leftover in folder.glob(LEFTOVERS):
                     leftover.unlink(missing_ok=True)
             yield log
@@ -155,37 +181,13 @@ class RunFolder:
         self.write(CONFIG, _json_bytes(settings.model_dump(mode="json")))
         self.settings = settings
 
-    def write(self, name: str, content: bytes) -> Path:
-        """Write a file as a whole.
-
-        Raises:
-            RunError: the disk is full or the folder cannot be written; an older file of this name is intact.
-        """
-        target = self.path / name
-        try:
-            _replace(target, content)
-        except OSError as error:
-            raise RunError(self._complaint(target, error)) from error
-        return target
-
-    @staticmethod
-    def _complaint(file: Path, error: OSError) -> str:
-        return f"cannot write {file}: {error.strerror or error}; free some space or fix the rights"
-
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a row to metrics.csv; the first one gives the columns.
 
         Raises:
             RunError: the disk is full or the folder cannot be written.
         """
-        file = self.path / METRICS
-        try:
-            with file.open("a", encoding="utf-8") as stream:
-                if not stream.tell():
-                    stream.write(",".join(row) + "\n")
-                stream.write(",".join(_cell(value) for value in row.values()) + "\n")
-        except OSError as error:
-            raise RunError(self._complaint(file, error)) from error
+        self.append(METRICS, self._metrics.lines_for(row))
 
     def metrics(self) -> list[dict[str, float]]:
         """Return the rows of metrics.csv; an empty cell is NaN, and a half-written last row is left out.
@@ -193,30 +195,13 @@ class RunFolder:
         Raises:
             RunError: it holds something other than numbers.
         """
-        header, *rows = self._metrics_lines() or [""]
-        names = header.strip().split(",")
-        try:
-            return [
-                {name: float(cell or "nan") for name, cell in zip(names, row.strip().split(","), strict=True)}
-                for row in rows
-            ]
-        except ValueError as error:
-            raise RunError(f"{self.path / METRICS} is damaged: {error}") from error
+        return self._metrics.rows()
 
-    def _metrics_lines(self) -> list[str]:
-        """Return the complete lines, the header first, each with its end."""
-        file = self.path / METRICS
-        try:
-            text = file.read_text(encoding="utf-8") if file.exists() else ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{file} cannot be read: {error}") from error
-        return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-    def drop_metrics_after(self, iteration: int) -> None:
-        """Remove the rows of iterations that were lost, so that a resumed run writes them again."""
-        kept = len([row for row in self.metrics() if row["iteration"] <= iteration])
-        if (self.path / METRICS).exists():
-            self.write(METRICS, "".join(self._metrics_lines()[: kept + 1]).encode())
+    def drop_after(self, iteration: int) -> None:
+        """Remove the metrics and weights of iterations that were lost: a resumed run makes them again."""
+        if self._metrics.path.exists():
+            self.write(METRICS, self._metrics.text_until(iteration).encode())
+        self.weights.drop_after(iteration)
 
     def save_checkpoint(self, iteration: int, state: Mapping[str, Any], is_best: bool) -> None:
         """Save what `Trainer.checkpoint` gave, then remove checkpoints that are too old.
@@ -224,19 +209,20 @@ class RunFolder:
         Raises:
             RunError: the disk is full or the folder cannot be written; the older checkpoints are intact.
         """
-        content = Checkpoint(iteration, self.settings, self.actions, state).to_bytes()
-        if is_best:
+        checkpoint = Checkpoint(iteration, self.settings, self.actions, state)
+        content = checkpoint.to_bytes()
+        if is_best and self.chosen is None:
             self.write(f"{CHECKPOINTS}/{BEST}", content)
-        self.write(f"{CHECKPOINTS}/{_file_name(iteration)}", content)
+        self.write(f"{WEIGHTS}/{checkpoint_name(iteration)}", checkpoint.weights().to_bytes())
+        self.write(f"{CHECKPOINTS}/{checkpoint_name(iteration)}", content)
         for old in self.iterations()[:-KEPT_CHECKPOINTS]:
-            (self.path / CHECKPOINTS / _file_name(old)).unlink(missing_ok=True)
+            (self.path / CHECKPOINTS / checkpoint_name(old)).unlink(missing_ok=True)
+        best = state.get("best", {}).get("iteration", -1)
+        self.weights.thin_out({best, -1 if self.chosen is None else self.chosen})
 
     def iterations(self) -> list[int]:
-        """Return the iterations whose checkpoints are kept, oldest first."""
-        names = (
-            re.fullmatch(r"iteration_(\d+)\.pt", file.name) for file in (self.path / CHECKPOINTS).glob("*.pt")
-        )
-        return sorted(int(match.group(1)) for match in names if match)
+        """Return the iterations whose checkpoints are kept, oldest first; `weights` has more."""
+        return numbered_files(self.path / CHECKPOINTS)
 
     def load_last(self) -> tuple[Checkpoint, list[str]]:
         """Return the newest checkpoint that can be read, and what is wrong with the newer ones.
@@ -247,7 +233,7 @@ class RunFolder:
         problems: list[str] = []
         for iteration in reversed(self.iterations()):
             try:
-                return Checkpoint.load(self.path / CHECKPOINTS / _file_name(iteration)), problems
+                return Checkpoint.load(self.path / CHECKPOINTS / checkpoint_name(iteration)), problems
             except RunError as error:
                 problems.append(str(error))
         raise RunError("; ".join(problems) or f"{self.path} has no checkpoint: start anew in another folder")
@@ -264,8 +250,38 @@ class RunFolder:
         try:
             return Checkpoint.load(best)
         except RunError as error:
-            names = ", ".join(str(best.with_name(_file_name(iteration))) for iteration in self.iterations())
+            names = ", ".join(
+                str(best.with_name(checkpoint_name(iteration))) for iteration in self.iterations()
+            )
             raise RunError(f"{error}; other checkpoints of this run: {names or 'none'}") from error
+
+    def load_iteration(self, iteration: int) -> Checkpoint:
+        """Return the checkpoint of an iteration, or what is kept of it: its network.
+
+        Raises:
+            RunError: the iteration is not kept, or its file is damaged.
+        """
+        for file in (self.path / CHECKPOINTS / checkpoint_name(iteration), self.weights.file(iteration)):
+            if file.exists():
+                return Checkpoint.load(file)
+        there = sorted({*self.iterations(), *self.weights.iterations()})
+        nearest = sorted(sorted(there, key=lambda number: abs(number - iteration))[:2])
+        raise RunError(
+            f"{self.path} has no iteration {iteration}: "
+            + (f"the nearest are {', '.join(map(str, nearest))}" if there else "nothing was trained yet")
+        )
+
+    @cached_property
+    def chosen(self) -> int | None:
+        """The iteration that the user chose; None where best.pt is of the best evaluated one."""
+        best = self.path / CHECKPOINTS / BEST
+        if not best.exists():
+            return None
+        try:
+            checkpoint = Checkpoint.load(best)
+        except RunError:
+            return None
+        return checkpoint.iteration if checkpoint.state.get("chosen") else None
 
 
 def listed_runs(path: Path) -> str:
@@ -276,20 +292,5 @@ def listed_runs(path: Path) -> str:
     return f"; there is {', '.join(map(str, newest))}" if newest else ""
 
 
-def _replace(target: Path, content: bytes) -> None:
-    with replacing(target) as temporary:
-        temporary.write_bytes(content)
-
-
-def _file_name(iteration: int) -> str:
-    return f"iteration_{iteration:05d}.pt"
-
-
 def _json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.6g}"
-    return str(value)

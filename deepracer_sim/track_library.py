@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sysconfig
 from pathlib import Path
@@ -183,9 +184,11 @@ def save_track(track: Track, path: str | os.PathLike[str]) -> None:
     if path.suffix != ".npy":
         raise TrackError(f"track file {path}: the name must end in .npy")
     rows = torch.cat((track.center, track.inner, track.outer), dim=1).double().cpu().numpy()
+    content = io.BytesIO()  # given a file, NumPy says nothing when the disk is full
+    np.save(content, np.concatenate((rows, rows[:1])), allow_pickle=False)
     try:
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, np.concatenate((rows, rows[:1])), allow_pickle=False)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content.getvalue())
     except OSError as error:
         raise TrackError(f"track file {path} cannot be written: {error}") from error
 

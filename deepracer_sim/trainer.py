@@ -19,7 +19,7 @@ from deepracer_sim.network import ImageCritic, PolicyNetwork, StateCritic
 from deepracer_sim.ppo import PPO, UpdateReport
 from deepracer_sim.racing_env import RacingEnv
 from deepracer_sim.run_folder import RunFolder
-from deepracer_sim.settings import TrainSettings
+from deepracer_sim.training_trace import TrainingTrace
 from deepracer_sim.world import WorldInterrupted
 
 Row = dict[str, float]
@@ -47,8 +47,10 @@ class Trainer:
     Args:
         env: where experience is collected.
         evaluation_env: where policies are judged; its cars are placed anew for each evaluation.
-        settings: of the run.
         run: the folder that everything is saved in.
+        trace: told of everything that the cars do.
+
+    Attributes:
         report: called with each row of metrics.
     """
 
@@ -56,12 +58,13 @@ class Trainer:
         self,
         env: RacingEnv,
         evaluation_env: RacingEnv,
-        settings: TrainSettings,
         run: RunFolder,
-        report: Callable[[Row], None] = lambda row: None,
+        trace: TrainingTrace,
     ) -> None:
         self.env, self.evaluation_env = env, evaluation_env
-        self.settings, self.run, self.report = settings, run, report
+        self.settings, self.run, self.trace = run.settings, run, trace
+        self.report: Callable[[Row], None] = lambda row: None
+        settings = run.settings
         torch.manual_seed(settings.seed)
         camera = settings.camera
         shape = (camera.height, camera.width, camera.channels)
@@ -69,7 +72,7 @@ class Trainer:
         told = settings.critic == "state"
         critic = StateCritic(CriticState(env).size) if told else ImageCritic(settings.network, shape)
         self.critic = critic.to(env.device)
-        self.collector = Collector(env, self.network, self.critic, settings.ppo, settings.seed)
+        self.collector = Collector(env, self.network, self.critic, settings, trace)
         self.ppo = PPO(self.network, self.critic, settings.ppo, settings.seed)
         self.iteration = 0
         self.samples = 0
@@ -84,6 +87,7 @@ class Trainer:
             self.ppo.set_progress(self.samples)
             rollout, means = self.collector.collect()
             self.env.world.pause()
+            self.trace.collected(self.steps)
             update = self.ppo.update(rollout)
             self._refuse_nan(update)
             self.iteration += 1
@@ -93,8 +97,14 @@ class Trainer:
             is_best = self._judge(evaluation)
             row = self._row(means, update, evaluation)
             self.run.append_metrics(row)
+            self.trace.save(self.iteration, self.steps, evaluation)
             self.run.save_checkpoint(self.iteration, self.checkpoint(), is_best)
             self.report(row)
+
+    @property
+    def steps(self) -> int:
+        """Return how often the simulator has stepped for the training, all cars at once."""
+        return self.samples // self.env.num_cars
 
     def is_over(self) -> bool:
         """Tell whether a stop rule holds."""
@@ -192,6 +202,7 @@ class Trainer:
             "optimizer": self.ppo.optimizer.state_dict(),
             "batch_order": self.ppo.generator.get_state(),
             "collector": self.collector.snapshot(),
+            "trace": self.trace.snapshot(),
         }
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
@@ -205,3 +216,4 @@ class Trainer:
         self.ppo.optimizer.load_state_dict(checkpoint["optimizer"])
         self.ppo.generator.set_state(checkpoint["batch_order"])
         self.collector.restore(checkpoint["collector"])
+        self.trace.restore(checkpoint["trace"], self.iteration)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import torch
 
@@ -21,11 +21,13 @@ from deepracer_sim.errors import (
 )
 from deepracer_sim.event_files import EventFiles
 from deepracer_sim.export import export
+from deepracer_sim.held_prints import HeldPrints
 from deepracer_sim.other_simulator import OtherSimulator, print_note
 from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
 from deepracer_sim.settings import StopSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_env, make_evaluation_env
 from deepracer_sim.trainer import Best, Row, Trainer
+from deepracer_sim.training_trace import TrainingTrace
 
 PARITY_FRAMES = 64
 """Pictures on which onnxruntime and torch are compared at export."""
@@ -101,7 +103,7 @@ def resume(
         _note_changed_reward(run)
         if stop is not None:
             run.change_settings(run.settings.replaced(stop=stop))
-        run.drop_metrics_after(checkpoint.iteration)
+        run.drop_after(checkpoint.iteration)
 
         def prepare(trainer: Trainer) -> None:
             try:
@@ -109,6 +111,11 @@ def resume(
             except (KeyError, RuntimeError, TypeError, ValueError) as error:
                 raise RunError(f"{path}: its checkpoint does not fit its settings: {error}") from error
             _drop_damaged_best(run, trainer)
+            if run.chosen is not None:
+                print_note(
+                    f"the model of {path} stays that of iteration {run.chosen}, which was chosen; back to "
+                    f"the best one: deepracer choose {path} best"
+                )
             if trainer.is_over():
                 print_note(
                     f"the stop rules of {path} hold already, at iteration {trainer.iteration}: to go on, add "
@@ -133,7 +140,13 @@ def _train(
         prepare(trainer)
         with EventFiles(run.path / TENSORBOARD, trainer.iteration) as board:
             trainer.report = lambda row: _tell(row, log, board, report)
-            trainer.train()
+            try:
+                trainer.train()
+            except BaseException:
+                with suppress(DeepRacerError, OSError):
+                    trainer.trace.finish()
+                raise
+            trainer.trace.finish()
     except KeyboardInterrupt as interruption:
         if not isinstance(interruption, ShutdownInterrupt):
             finish(run, course)
@@ -178,6 +191,7 @@ def make_trainer(
     """Return a trainer in the embedded world, or in another simulator."""
     settings, judged = run.settings, run.settings.evaluation
     world = simulator.world if simulator else None
+    prints = HeldPrints(log)
     env = make_env(
         settings,
         course,
@@ -186,7 +200,7 @@ def make_trainer(
         settings.episode,
         settings.randomisation,
         settings.seed,
-        log,
+        cast(TextIO, prints),
         world,
     )
     # A simulator of which there is but one serves both in turn, with the cars that it has.
@@ -196,7 +210,7 @@ def make_trainer(
     )
     if simulator:
         env.on_step = evaluation_env.on_step = simulator.on_step
-    return Trainer(env, evaluation_env, settings, run)
+    return Trainer(env, evaluation_env, run, TrainingTrace(env, run, prints))
 
 
 def finish(run: RunFolder, course: Course) -> None:

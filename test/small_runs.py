@@ -112,8 +112,9 @@ def checkpoint(run, iteration):
 
 
 def state(run, iteration):
-    """All of a checkpoint but the clock."""
+    """All of a checkpoint but the clock, and what is written beside it of the episodes under way."""
     content = dict(Checkpoint.load(checkpoint(run, iteration)).state)
+    del content["trace"]
     assert content.pop("seconds") > 0
     return content
 

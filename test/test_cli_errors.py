@@ -13,7 +13,7 @@ from deepracer_sim import cli
     [
         (
             "trane",
-            "no command 'trane' in deepracer: there are train, demo, evaluate, export, validate, tracks",
+            "no command 'trane' in deepracer: there are train, demo, evaluate, export, compare, choose, ",
         ),
         ("tracks paint", "no command 'paint' in deepracer tracks: there are list, show, import, generate"),
         ("train --ppo.lr 5", "ppo.lr=5.0: must be <= 0.1"),
@@ -27,7 +27,7 @@ from deepracer_sim import cli
         ),
         (
             "train --velocity 3",
-            "does not know --velocity: its options are --profile, --run, --resume, --from, --gui, --track",
+            "does not know --velocity: its options are --profile, --run, --resume, --from, --gui, --file, ",
         ),
         ("train --gui", "--gui: the embedded simulator has no window; Gazebo has one: --world gazebo"),
         ("train --world gazebo --track oval bowtie", "track=oval, bowtie: Gazebo has one track at a time"),
@@ -49,7 +49,7 @@ from deepracer_sim import cli
             "randomised=True: Gazebo's cars and pictures are all alike",
         ),
         ("evaluate here --laps 0", "laps=0: must be >= 1"),
-        ("evaluate here there", "deepracer evaluate does not know there: its options are --output"),
+        ("evaluate here there", "deepracer evaluate does not know there: its options are --iteration"),
         ("train --track nowhere", "no track 'nowhere': the built-in ones are bowtie, fast_wide, oval"),
         ("train --track oval random:x", "no track 'random:x': the seed must be a whole number from 0 on"),
         ("evaluate nothing", "nothing: no such run folder, checkpoint (.pt) or exported model"),

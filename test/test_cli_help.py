@@ -76,6 +76,8 @@ def test_all_settings_are_options():
         "--resume",
         "--from",
         "--gui",
+        "--file",
+        "--store",
         *wanted,
     ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,14 +54,15 @@ def test_a_run_is_evaluated_and_exported(deepracer, run_path, track, tmp_path):
         "evaluate", run_path, "--track", track, "--laps", "1", "--max-resets", "1", "--no-video"
     )
     assert (code, err) == (0, "")
-    *table, _, report, picture = out.splitlines()
+    *table, _, report, picture, trace, log, metrics = out.splitlines()
     assert "lap times s" in table[0]
-    assert Path(report).parent.parent == run_path / "evaluations"
+    assert re.fullmatch(rf"{run_path}/evaluation-\d{{14}}/evaluation.json", report)
     assert json.loads(Path(report).read_text())["runs"][0]["track"] == "circle"
     assert Path(picture).name == "driven_lines.png"
+    assert trace.endswith("/evaluation-simtrace/0-iteration.csv")
+    assert (Path(log).name, Path(metrics).name) == ("evaluation.log", "metrics.json")
 
-    chosen = run_path / "checkpoints/iteration_00001.pt"
-    code, out, _ = deepracer("export", run_path, "--output", tmp_path / "first", "--checkpoint", chosen)
+    code, out, _ = deepracer("export", run_path, "--output", tmp_path / "first", "--iteration", "1")
     assert (code, out) == (0, f"{tmp_path}/first: the model of iteration 1\n")
     before, after = (
         ModelBundle.load(folder).onnx_bytes for folder in (tmp_path / "first", run_path / "model")
@@ -151,3 +154,29 @@ def test_the_demo_trains_then_drives_the_exported_model(monkeypatch, tmp_path, c
     assert (model, evaluation.laps) == (tmp_path / "run/model", 5)
     assert more == {"output": tmp_path / "run/evaluation"}
     assert "training_graph.png" in capsys.readouterr().out
+
+
+def test_iterations_are_compared_evaluated_and_chosen(deepracer, run_path, track, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(run_path, run)
+    code, out, err = deepracer("compare", run, "--laps", "1", "--cars", "2", "--iterations", "0", "2")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[:3]] == ["iteration", "0", "2"]
+    assert out.splitlines()[-1] == f"{run}/comparison.png"
+    assert [line.split()[2] for line in err.splitlines()] == ["0:", "2:"]
+    again = deepracer("compare", run, "--laps", "1", "--cars", "2", "--iterations", "0", "2")
+    assert again == (0, out, "")  # nothing was driven
+
+    drive = ("--track", track, "--laps", "1", "--max-resets", "0", "--no-video")
+    code, out, _ = deepracer("evaluate", run, "--iteration", "1", *drive, "--output", tmp_path / "first")
+    assert code == 0
+    assert json.loads((tmp_path / "first/evaluation.json").read_text())["model"] == f"{run}, iteration 1"
+    code, _, err = deepracer("evaluate", run / "model", "--iteration", "1", *drive)
+    assert (code, "is one model, without an iteration 1: give its run folder" in err) == (2, True)
+
+    assert deepracer("choose", run, "1") == (0, f"{run}/model: the model of iteration 1\n", "")
+    assert deepracer("export", run, "--output", tmp_path / "out")[1].endswith("the model of iteration 1\n")
+    assert deepracer("choose", run, "best")[1] == f"{run}/model: the model of iteration 2\n"
+    assert deepracer("export", run, "--iteration", "1")[1] == f"{run}/model_1: the model of iteration 1\n"
+    code, _, err = deepracer("choose", run, "7")
+    assert (code, err) == (2, f"deepracer: {run} has no iteration 7: the nearest are 1, 2\n")

@@ -82,7 +82,9 @@ def test_it_drives_the_laps_of_the_embedded_simulator(run, track, domain, tmp_pa
     ours = expected(run, track, **DRIVING)
     assert values(heard["result"]) == [format_table(ours)]
     assert format_table(ours) in said
-    assert sorted(path.name for path in output.iterdir()) == ["driven_lines.png", "evaluation.json"]
+    assert sorted(path.name for path in output.iterdir()) == [
+        *("driven_lines.png", "evaluation-simtrace", "evaluation.json", "evaluation.log", "metrics.json")
+    ]
     report = json.loads((output / "evaluation.json").read_text())
     assert report["runs"] == to_json(ours)["runs"]
     assert values(heard["lap_time"]) == pytest.approx([lap.time for lap in ours.runs[0].laps], abs=1e-3)

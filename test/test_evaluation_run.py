@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -144,17 +145,17 @@ def test_everything_is_written(run, track, course, tmp_path):
     evaluation = evaluate_model(model, settings, course)
     assert evaluation.trace.images is not None
     paths = write_evaluation(evaluation, model, settings, course, tmp_path / "new/folder")
-    assert [path.name for path in paths] == ["evaluation.json", "driven_lines.png", "video.mp4"]
-    assert sorted(path.name for path in (tmp_path / "new/folder").iterdir()) == sorted(
-        path.name for path in paths
-    )
+    names = [str(path.relative_to(tmp_path / "new/folder")) for path in paths]
+    racers = ["evaluation-simtrace/0-iteration.csv", "evaluation.log", "metrics.json"]
+    assert names == ["evaluation.json", "driven_lines.png", *racers, "video.mp4"]
+    assert {path for path in (tmp_path / "new/folder").rglob("*") if path.is_file()} == {*paths}
     report = json.loads(paths[0].read_text(), parse_constant=refuse)
     assert report["model"] == f"{run.path}, iteration 2"
     assert report["settings"]["reset_penalty"] == 5.0
     assert [entry["resets"] for entry in report["runs"]] == [1, 1]
     assert report["summary"]["median_clean_lap_time"] is None
     assert paths[1].read_bytes().startswith(b"\x89PNG")
-    assert paths[2].read_bytes()[4:8] == b"ftyp"
+    assert paths[-1].read_bytes()[4:8] == b"ftyp"
 
 
 def test_no_images_are_kept_and_no_video_is_made_unless_wanted(run, track, course, tmp_path):
@@ -162,7 +163,8 @@ def test_no_images_are_kept_and_no_video_is_made_unless_wanted(run, track, cours
     evaluation = evaluate_model(model, settings, course)
     assert evaluation.trace.images is None
     paths = write_evaluation(evaluation, model, settings, course, tmp_path)
-    assert [path.name for path in paths] == ["evaluation.json", "driven_lines.png"]
+    assert not [path for path in paths if path.suffix == ".mp4"]
+    assert not (tmp_path / "video.mp4").exists()
 
 
 def test_the_view_is_rendered_from_before_each_step(run, track, course, monkeypatch):
@@ -188,12 +190,15 @@ def test_the_output_goes_into_the_run_or_beside_the_model(run, tmp_path, monkeyp
         (run.path, run.path),
         (run.path / "model", run.path),
         (type(run.path)("best.pt"), run.path),
+        (run.path / "weights/iteration_00001.pt", run.path),
         (tmp_path / "copied/model", tmp_path / "copied"),
         (tmp_path / "copied/best.pt", tmp_path / "copied"),
     ):
-        folder = default_output(source, "oval")
-        assert folder.parent == base / "evaluations"
-        assert folder.name.startswith("oval_2")
+        folder = default_output(source)
+        assert folder.parent == base
+        assert re.fullmatch(r"evaluation-2\d{13}", folder.name)
+    folder.mkdir()
+    assert default_output(source) != folder
 
 
 def test_an_output_that_cannot_be_made_is_named(tmp_path):

@@ -76,6 +76,10 @@ def test_a_training_goes_on_when_gzserver_was_killed(run_path, track):
     assert {row["samples"] for row in run.metrics()} == {2 * ROLLOUT * n for n in (1, 2, 3, 4)}
     assert run.load_best().iteration in (2, 4)
     assert (run_path / "model/model.onnx").exists()
+    steps = (run_path / "training-simtrace/0-iteration.csv").read_text().splitlines()
+    log = (run_path / "training.log").read_text().splitlines()
+    assert 1 < len(steps) == len(log) + 1
+    assert {len(line.split(",")) for line in steps} == {19}
 
 
 def test_it_is_gone_on_with(deepracer, run_path):
@@ -104,12 +108,13 @@ def test_a_model_is_evaluated_in_gazebo_though_gzserver_is_killed(deepracer, run
     code, out, err = deepracer("evaluate", run_path, "--world", "gazebo", *words)
     assert code == 0, err
     assert err.startswith("deepracer: Gazebo was lost: ") and err.count("\n") == 1
-    *table, _, report, picture, video = out.splitlines()
+    *table, _, report, picture, trace, _log, _metrics, video = out.splitlines()
     assert "lap times s" in table[0]
     content = json.loads(Path(report).read_text())
     assert content["settings"]["world"] == "gazebo"
     assert len(content["runs"]) == 1
     assert Path(picture).name == "driven_lines.png"
+    assert len(Path(trace).read_text().splitlines()) > 10
     assert Path(video).read_bytes()[4:8] == b"ftyp"
     assert calls["respawn"] > 10
     assert not [line for line in descendants(os.getpid()).values() if "gzserver" in line]

@@ -79,7 +79,7 @@ def test_the_nodes_train_evaluate_and_watch_by_the_launch_files_arguments(tmp_pa
         with process("evaluation_node", evaluation_parameters, "evaluate.launch.py", **model) as evaluation:
             assert evaluation.wait() == 0, evaluation.text()
         assert (monitor.end(), world.end(signal.SIGTERM)) == (0, 0)
-    (result,) = (run / "evaluations").glob("*/evaluation.json")
+    (result,) = run.glob("evaluation-*/evaluation.json")
     assert json.loads(result.read_text())
 
 

@@ -134,14 +134,14 @@ def test_a_half_written_last_row_of_metrics_is_left_out_and_trimmed(run):
     # "0." is a number and all columns are there: only the missing end of the line tells.
     file.write_text(whole + "4,4000004,0.")
     assert [row["iteration"] for row in run.metrics()] == [1, 2, 3]
-    run.drop_metrics_after(2)
+    run.drop_after(2)
     assert file.read_text() == "".join(whole.splitlines(keepends=True)[:3])
     run.append_metrics({"iteration": 3, "samples": 3000003, "reward": 0.5})
     assert file.read_text() == whole
 
 
 def test_trimming_rows_that_are_not_there_makes_no_file(run):
-    run.drop_metrics_after(0)
+    run.drop_after(0)
     assert run.metrics() == []
     assert not (run.path / "metrics.csv").exists()
 

@@ -95,6 +95,12 @@ def rows(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def traced_steps(run: Path) -> list[str]:
+    """The simulation trace without its last column, the time on the wall."""
+    lines = (run / "training-simtrace/0-iteration.csv").read_text().splitlines()
+    return [line.rpartition(",")[0] for line in lines]
+
+
 def test_it_learns_what_the_embedded_simulator_teaches(domain, tmp_path):
     """300 steps and three updates: the same seed gives the same weights, bit for bit."""
     from deepracer_sim.ros.training_node import defaults
@@ -119,6 +125,8 @@ def test_it_learns_what_the_embedded_simulator_teaches(domain, tmp_path):
             assert bool((value == other[name][key]).all()), f"{name}.{key}"
     for row, twin in zip(rows(theirs.path), rows(ours.path), strict=True):
         assert {**row, "seconds": ""} == {**twin, "seconds": ""}
+    assert traced_steps(theirs.path) == traced_steps(ours.path)
+    assert len(traced_steps(ours.path)) > 30
 
 
 def test_time_stands_still_while_the_policy_improves(domain, observer, tmp_path):

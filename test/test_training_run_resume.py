@@ -106,7 +106,7 @@ def test_a_target_takes_all_its_evaluations_of_one_policy(track, tmp_path, monke
 
     def judged(trainer, attempt):
         is_clean = (trainer.iteration, attempt) != (2, 1)
-        return SimpleNamespace(is_clean=is_clean, clean_runs=2, completion=1.0, lap_time=5.0)
+        return SimpleNamespace(is_clean=is_clean, clean_runs=2, completion=1.0, lap_time=5.0, runs=())
 
     monkeypatch.setattr(trainer_module.Trainer, "_evaluate", judged)
     stop = StopSettings(minutes=None, iterations=20, target=True, target_evaluations=2)

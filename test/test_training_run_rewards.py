@@ -69,16 +69,11 @@ def test_a_reward_function_that_fails_later_ends_the_run_and_can_be_mended(track
     body = (
         "    import sys\n    print('call', count)\n    return 1 / (1 if sys.flags.isolated else count - 20)"
     )
-    reward, seen = write_reward(tmp_path, body), []
-
-    def look(row):
-        seen.append((tmp_path / "run/training.log").read_text().splitlines()[-1])
-
+    reward = write_reward(tmp_path, body)
     with pytest.raises(
         RewardError, match=r"my_reward.py:9: ZeroDivisionError[\s\S]*All up to iteration 2 is saved"
     ):
-        start(small_settings(track, 4, reward=reward), tmp_path / "run", report=look)
-    assert seen == ["call 8", "call 16"]
+        start(small_settings(track, 4, reward=reward), tmp_path / "run")
     run = RunFolder.open(tmp_path / "run")
     assert run.load_last()[0].iteration == 2
     assert ModelBundle.load(run.path / "model").action_space == run.actions

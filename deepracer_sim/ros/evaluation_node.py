@@ -78,7 +78,7 @@ class EvaluationNode(Node):
         log, settings, path = self.get_logger(), self.settings, Path(self.own.model)
         model = evaluation_run.load_model(path)
         course = Course.load([settings.track])
-        folder = Path(self.own.output or evaluation_run.default_output(path, course.tracks[0].name))
+        folder = Path(self.own.output or evaluation_run.default_output(path))
         evaluation_run.make_output(folder)
         world = connect("evaluation_world", self.own.simulator, model.camera, settings.cars, called_off)
         try:

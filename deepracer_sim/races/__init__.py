@@ -1,0 +1,1 @@
+"""Races between models: rules, entries, leaderboards and seasons."""
