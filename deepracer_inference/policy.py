@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepracer_inference.action_space import DiscreteActionSpace
-from deepracer_inference.model_bundle import ModelBundle, open_session
+from deepracer_inference.model_bundle import ModelBundle
 from deepracer_inference.preprocess import to_network_input
 
 
@@ -38,14 +38,11 @@ class OnnxPolicy:
 
     Args:
         bundle: the model.
-        num_threads: onnxruntime's threads for one image.
     """
 
-    def __init__(self, bundle: ModelBundle, num_threads: int = 1) -> None:
-        if num_threads < 1:
-            raise PolicyError(f"num_threads={num_threads}: must be at least 1")
+    def __init__(self, bundle: ModelBundle) -> None:
         self.bundle = bundle
-        self._session = open_session(bundle.onnx_bytes, num_threads)
+        self._session = bundle.session
         self._output_name = self._session.get_outputs()[0].name
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
