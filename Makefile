@@ -47,7 +47,7 @@ $(VENV)/installed: requirements.txt setup.py
 
 # An editable install brings no data files: links, as colcon build --symlink-install makes them, let ROS's tools find
 # nodes and launch files.
-$(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfaces/*.py interfaces/*/*/*)
+$(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfaces/*.py interfaces/*/*/* launch/*.launch.py)
 	@[[ "$$(uname -sm)" == "Linux x86_64" ]] || { \
 		echo "$$(uname -sm): ROS 2 has wheels for Linux x86_64 only; build this package with colcon in a ROS 2 Jazzy"; \
 		exit 1; }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,12 +25,14 @@ class Action:
         speed: m/s.
         index: in the discrete action space; None for a continuous one.
         probability: of this action; None for a continuous action space.
+        outputs: of the network: the probability of each action, or steering and speed from -1 to 1.
     """
 
     steering_angle: float
     speed: float
     index: int | None = None
     probability: float | None = None
+    outputs: tuple[float, ...] = field(default=(), compare=False)
 
 
 class OnnxPolicy:
@@ -74,13 +76,14 @@ class OnnxPolicy:
         space = bundle.action_space
         if not isinstance(space, DiscreteActionSpace):
             steering_angle, speed = space.from_normalised(output)
-            return Action(float(steering_angle), float(speed))
+            return Action(float(steering_angle), float(speed), outputs=tuple(output.tolist()))
         index = int(output.argmax())
         return Action(
             steering_angle=float(space.steering_angles[index]),
             speed=float(space.speeds[index]),
             index=index,
             probability=float(output[index]),
+            outputs=tuple(output.tolist()),
         )
 
     def warm_up(self, times: int = 10) -> float:
