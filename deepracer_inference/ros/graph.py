@@ -32,9 +32,9 @@ def stranger(node: Node, camera_topic: str, output_topics: Sequence[str]) -> str
         listeners = node.get_subscriptions_info_by_topic(topic)
         ends.append((topic, listeners, node.get_publishers_info_by_topic(topic)))
     for topic, others, ours in ends:
-        own = next((_type_of(end) for end in ours if _is_of(end, node)), None)
+        own = next((type_of(end) for end in ours if _is_of(end, node)), None)
         for other in others:
-            if own is not None and _type_of(other) != own:
+            if own is not None and type_of(other) != own:
                 return (
                     f"{other.node_name} has another {other.topic_type} on {topic}: build this car's "
                     "deepracer_interfaces_pkg, stock or community, for both"
@@ -53,6 +53,6 @@ def _is_of(end: Any, node: Node) -> bool:
     return (end.node_namespace, end.node_name) == (node.get_namespace(), node.get_name())
 
 
-def _type_of(end: Any) -> tuple[str, str]:
+def type_of(end: Any) -> tuple[str, str]:
     """Return a type's name and its hash, which ROS 2 has since Iron; "" where it is unknown."""
     return end.topic_type, str(getattr(end, "topic_type_hash", ""))

@@ -17,7 +17,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.validate_topic_name import validate_topic_name
 
 from deepracer_inference.limits import STAND, Command, Frame, Limits
-from deepracer_inference.ros.graph import LATEST, rivals
+from deepracer_inference.ros.graph import LATEST, rivals, type_of
 from deepracer_inference.terminal import Terminal
 from deepracer_inference.throttle import CalibrationError
 
@@ -168,9 +168,9 @@ class StraightDrive:
             names = ", ".join(self.others()) or "somebody"
             return f"{names} sends commands on {self._topic}, too: stop that first"
         ours = self._node.get_publishers_info_by_topic(self._topic)
-        own = next((_type_of(end) for end in ours if end.node_name == self._node.get_name()), None)
+        own = next((type_of(end) for end in ours if end.node_name == self._node.get_name()), None)
         for other in listeners:
-            if own is not None and _type_of(other) != own:
+            if own is not None and type_of(other) != own:
                 return (
                     f"{other.node_name} has another message on {self._topic}: build this car's "
                     "deepracer_interfaces_pkg, stock or community, for both"
@@ -189,7 +189,3 @@ class StraightDrive:
         self._heard = time.monotonic()
         if (message.angle, message.throttle) not in self._sent:
             self._is_contradicted = True
-
-
-def _type_of(end: Any) -> tuple[str, str]:
-    return end.topic_type, str(getattr(end, "topic_type_hash", ""))
