@@ -49,7 +49,7 @@ $(VENV)/installed: requirements.txt setup.py
 
 # An editable install brings no data files: links, as colcon build --symlink-install makes them, let ROS's tools find
 # nodes and launch files.
-$(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfaces/*.py interfaces/*/*/*)
+$(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfaces/*.py interfaces/*/*/* launch/*.launch.py)
 	@[[ "$$(uname -sm)" == "Linux x86_64" ]] || { \
 		echo "$$(uname -sm): ROS 2 has wheels for Linux x86_64 only; build this package with colcon in a ROS 2 Jazzy"; \
 		exit 1; }
@@ -57,7 +57,7 @@ $(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfa
 	@$(PIP_INSTALL) -r requirements-ros.txt | $(SHOW_PROGRESS)
 	@$(BIN)/python interfaces/build.py
 	@mkdir -p $(VENV)/lib/deepracer_sim $(VENV)/share/deepracer_sim/{launch,rviz}
-	@ln -sf ../../bin/{world,training,evaluation,monitor,inference,servo}_node $(VENV)/lib/deepracer_sim/
+	@ln -sf ../../bin/{{world,training,evaluation,monitor,inference,servo}_node,deepracer-calibrate} $(VENV)/lib/deepracer_sim/
 	@ln -sf "$(CURDIR)"/launch/*.launch.py $(VENV)/share/deepracer_sim/launch/
 	@ln -sf "$(CURDIR)/rviz/deepracer.rviz" $(VENV)/share/deepracer_sim/rviz/
 	@ln -sf "$(CURDIR)/package.xml" $(VENV)/share/deepracer_sim/

@@ -80,6 +80,7 @@ setup(
     entry_points={
         "console_scripts": [
             "deepracer = deepracer_sim.cli:main",
+            "deepracer-calibrate = deepracer_inference.calibrate:main",
             *(f"{node} = deepracer_sim.ros.{node}:main" for node in NODES),
             *(f"{node} = deepracer_inference.{node}:main" for node in CAR_NODES),
         ]

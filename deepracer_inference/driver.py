@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping
 from deepracer_inference.camera_message import check_contrast, check_shape, to_picture
 from deepracer_inference.limits import Command, Frame, Limits, LimitSettings, Verdict
 from deepracer_inference.model_bundle import ModelBundle
-from deepracer_inference.policy import OnnxPolicy, PolicyError
+from deepracer_inference.policy import Action, OnnxPolicy, PolicyError
 from deepracer_inference.preprocess import ImageError
 from deepracer_inference.throttle import ServoMapping, ThrottleTable
 
@@ -21,12 +21,14 @@ class Thought:
     Attributes:
         command: what the policy wants; None if it could not say.
         frame: what the command was made of.
+        action: that the command stands for.
         trouble: why there is no command, the same text for the same kind.
         detail: more on that.
     """
 
     command: Command | None
     frame: Frame
+    action: Action | None = None
     trouble: str = ""
     detail: str = ""
 
@@ -83,12 +85,11 @@ class Driver:
             check_contrast(picture.pixels)
             action = self.policy.act(picture.pixels, picture.encoding)
         except ImageError as error:
-            return Thought(None, frame, "a picture that cannot be used", str(error))
+            return Thought(None, frame, trouble="a picture that cannot be used", detail=str(error))
         except PolicyError as error:
-            return Thought(None, frame, "the network's output cannot be used", str(error))
-        return Thought(
-            self.mapping.command(action, self._scale), replace(frame, confidence=action.probability)
-        )
+            return Thought(None, frame, trouble="the network's output cannot be used", detail=str(error))
+        command = self.mapping.command(action, self._scale)
+        return Thought(command, replace(frame, confidence=action.probability), action)
 
     def act(self, thought: Thought) -> Verdict:
         """Return what the wheels get."""

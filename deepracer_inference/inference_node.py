@@ -1,4 +1,4 @@
-"""The node that drives the car: camera pictures in, servo commands out, and every reason to stop."""
+"""The node that drives the car: camera pictures in, commands out, and every reason to stop."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ import threading
 import time
 from typing import Any, Mapping, Sequence
 
-from deepracer_interfaces_pkg.msg import ServoCtrlMsg
-from rclpy.time import Time
-
-from deepracer_inference.driver import Driver, load_driver
+from deepracer_inference.driver import Driver, Thought, load_driver
 from deepracer_inference.health import Health
 from deepracer_inference.limits import STAND, Limits, Verdict
-from deepracer_inference.parameters import CAMERAS, SETTINGS, limit_settings
+from deepracer_inference.parameters import CAMERAS, SETTINGS, ParameterError, limit_settings
 from deepracer_inference.ros.camera_kinds import message_of
 from deepracer_inference.ros.car_services import CarServices
-from deepracer_inference.ros.graph import LATEST, full_name, stranger
+from deepracer_inference.ros.graph import LATEST, full_name
 from deepracer_inference.ros.last_stop import stop_wheels
 from deepracer_inference.ros.lifecycle import ManagedNode, Outcome
+from deepracer_inference.ros.outputs import output_of
 from deepracer_inference.ros.parameters import Parameters
 from deepracer_inference.ros.process import Watchdog, run
 from deepracer_inference.ros.reports import Reports
 
 WATCH_PERIOD = 0.025
 """Seconds between two looks whether a stop is due; the last command is repeated as often."""
-LAST_STOPS = 5
-"""A stop that nothing follows is sent so often: a best-effort message may be lost."""
 
 
 class InferenceNode(ManagedNode):
@@ -42,14 +38,11 @@ class InferenceNode(ManagedNode):
         self.limits, self.health = Limits(), Health()
         self.driver: Driver | None = None
         self.is_active = False
-        self._source_stamp = 0.0
         self.parameters = Parameters(self, SETTINGS, self._on_change)
         values = self.parameters.values()
         self.camera_topic = full_name(self, values["camera_topic"] or CAMERAS[values["camera"]])
-        self.command_topic = full_name(self, values["command_topic"])
-        self._commands = self.create_publisher(ServoCtrlMsg, self.command_topic, LATEST)
-        kind = message_of(values["camera"])
-        self.create_subscription(kind, self.camera_topic, self._on_picture, LATEST)
+        self.create_subscription(message_of(values["camera"]), self.camera_topic, self._on_picture, LATEST)
+        self.output = output_of(self, values)
         self._reports, self._car_services = Reports(self), CarServices(self)
         self._watchdog = Watchdog(self._watch, WATCH_PERIOD)
         if values["model"]:
@@ -71,14 +64,16 @@ class InferenceNode(ManagedNode):
 
     def on_activate(self, state: Any) -> Outcome:
         """Let the car drive, unless the wrong ones are on its topics."""
-        trouble = stranger(self, self.camera_topic, self.command_topic)
+        trouble = self._car_services.look_around()
         if trouble or self.driver is None:
             self.get_logger().error(f"cannot drive: {trouble or 'no model'}")
             return Outcome.FAILURE
+        self.output.begin(self.parameters.values()["model"], self.driver.policy.bundle.action_space)
         with self.lock:
             self.driver.start()
+            self.limits.obstacle = self._car_services.obstacle()
             self.is_active = self.parameters.is_driving = True
-        self.get_logger().info(f"driving, throttle up to {self.limits.cap:g}")
+        self.get_logger().info(f"driving, throttle cap: {self.output.cap(self.limits)}")
         return Outcome.SUCCESS
 
     def on_deactivate(self, state: Any) -> Outcome:
@@ -98,9 +93,8 @@ class InferenceNode(ManagedNode):
         """Drive no more, and say so to the wheels several times."""
         with self.lock:
             was_active, self.is_active, self.parameters.is_driving = self.is_active, False, False
-            for _ in range(LAST_STOPS if was_active else 0):
-                self._send(Verdict(STAND, "not active"))
-                time.sleep(WATCH_PERIOD / LAST_STOPS)
+            if was_active:
+                self._reports.say(self.output.end())
 
     def destroy_node(self) -> None:
         """End the watch, too."""
@@ -111,7 +105,7 @@ class InferenceNode(ManagedNode):
         """Stop the car until `Limits.reset`."""
         with self.lock:
             self.limits.emergency = reason
-            self._send(Verdict(STAND, reason))
+            self._publish(Verdict(STAND, reason))
 
     def _on_picture(self, message: Any) -> None:
         arrived = time.monotonic()
@@ -120,9 +114,7 @@ class InferenceNode(ManagedNode):
         thought = self.driver.think(message, arrived)
         with self.lock:
             # The watch, too, sends commands: what was thought must not go out after its stop.
-            verdict = self.driver.act(thought)
-            self._source_stamp = thought.frame.stamp or 0.0
-            self._send(verdict, thought.detail)
+            self._publish(self.driver.act(thought), thought, message)
         self.health.count(arrived, time.monotonic(), thought.command is None)
 
     def _watch(self) -> None:
@@ -130,17 +122,15 @@ class InferenceNode(ManagedNode):
         with self.lock:
             self.limits.obstacle = obstacle
             if self.is_active:
-                self._send(self.limits.watch(time.monotonic()))
+                self._publish(self.limits.watch(time.monotonic()))
 
-    def _send(self, verdict: Verdict, detail: str = "") -> None:
-        message = ServoCtrlMsg(angle=verdict.command.angle, throttle=verdict.command.throttle)
-        if hasattr(message, "source_stamp"):
-            # The community's car, which measures the way from the camera by it.
-            message.source_stamp = Time(nanoseconds=int(self._source_stamp * 1e9)).to_msg()
-        self._commands.publish(message)
-        self._reports.say(verdict, detail)
+    def _publish(self, verdict: Verdict, thought: Thought | None = None, message: Any = None) -> None:
+        self.output.publish(verdict, thought, message)
+        self._reports.say(verdict, thought.detail if thought else "")
 
     def _on_change(self, values: Mapping[str, Any]) -> None:
+        if values["output"] == "results" and values["cap"] != self.parameters.values()["cap"]:
+            raise ParameterError("cap: the throttle of results is set by AWS's navigation_throttle")
         with self.lock:
             if self.driver is not None:
                 self.driver.set_limits(limit_settings(values), values["cap"], values["max_speed"])

@@ -52,6 +52,7 @@ class ModelBundle:
         width: of the image, pixels.
         channels: 1 (grey) or 3 (RGB).
         batch_is_dynamic: the graph takes any number of images at once, otherwise exactly 1.
+        session: the model in onnxruntime; another one would need three times the weights' memory again.
     """
 
     onnx_bytes: bytes = field(repr=False)
@@ -63,6 +64,7 @@ class ModelBundle:
     width: int
     channels: int
     batch_is_dynamic: bool
+    session: Any = field(repr=False)
 
     @classmethod
     def load(cls, path: str | Path) -> ModelBundle:
@@ -105,10 +107,11 @@ class ModelBundle:
         except ActionSpaceError as error:
             raise ModelBundleError(f"{METADATA_FILE}: {error}") from error
         sensor = _camera_name(metadata)
-        session = open_session(onnx_bytes)
+        session = _open(onnx_bytes)
         name, (batch, height, width, channels) = _image_input(session)
-        bundle = cls(onnx_bytes, metadata, action_space, sensor, name, height, width, channels, batch is None)
-        _run_once(session, bundle)
+        sides = height, width, channels
+        bundle = cls(onnx_bytes, metadata, action_space, sensor, name, *sides, batch is None, session)
+        _run_once(bundle)
         return bundle
 
     @classmethod
@@ -144,16 +147,8 @@ class ModelBundle:
         return len(self.action_space) if isinstance(self.action_space, DiscreteActionSpace) else 2
 
 
-def open_session(onnx_bytes: bytes, num_threads: int = 1) -> Any:
-    """Open a model in onnxruntime on the CPU.
-
-    Args:
-        onnx_bytes: a serialised ONNX model, its weights inside.
-        num_threads: threads for one image; more than 1 seldom pays for networks of this size.
-
-    Raises:
-        ModelBundleError: onnxruntime cannot read the model, or its weights are in another file.
-    """
+def _open(onnx_bytes: bytes) -> Any:
+    """Open a model in onnxruntime on the CPU, with one thread: more seldom pay for networks of this size."""
     import onnxruntime
 
     if _EXTERNAL_DATA.search(onnx_bytes):
@@ -161,8 +156,7 @@ def open_session(onnx_bytes: bytes, num_threads: int = 1) -> Any:
             f"{MODEL_FILE} keeps weights in another file; export it again with the weights inside"
         )
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads
-    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors; a warning about an unused weight helps nobody here
     try:
         return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
@@ -214,12 +208,12 @@ def _image_input(session: Any) -> tuple[str, tuple[int | None, int, int, int]]:
     return name, (batch, shape[1], shape[2], shape[3])
 
 
-def _run_once(session: Any, bundle: ModelBundle) -> None:
+def _run_once(bundle: ModelBundle) -> None:
     """Run grey test images: shapes in the file may be absent or wrong, the output is what counts."""
     count = 2 if bundle.batch_is_dynamic else 1  # 2 finds a graph that only claims to take any number
     images = np.full((count, bundle.height, bundle.width, bundle.channels), 128, dtype=np.uint8)
     try:
-        output = session.run([session.get_outputs()[0].name], {bundle.input_name: images})[0]
+        output = bundle.session.run([bundle.session.get_outputs()[0].name], {bundle.input_name: images})[0]
     except Exception as error:  # onnxruntime's errors have no narrower base in common
         raise ModelBundleError(f"{MODEL_FILE} fails on {count} test images: {error}") from error
     wanted = (count, bundle.num_outputs)

@@ -68,6 +68,12 @@ SETTINGS = (
     Setting("model", "", "folder with model.onnx and model_metadata.json", change="standing"),
     Setting("camera", "image", "kind of the camera's messages", choices=tuple(CAMERAS)),
     Setting("camera_topic", "", "topic of the camera; empty for the usual one of its kind"),
+    Setting(
+        "output",
+        "servo",
+        "servo commands, or results that AWS's navigation node makes commands of; then ours only stop",
+        choices=("servo", "results"),
+    ),
     Setting("command_topic", "/ctrl_pkg/servo_msg", "topic for the commands"),
     Setting(
         "calibration",

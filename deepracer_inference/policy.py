@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from deepracer_inference.action_space import DiscreteActionSpace
-from deepracer_inference.model_bundle import ModelBundle, open_session
+from deepracer_inference.model_bundle import ModelBundle
 from deepracer_inference.preprocess import to_network_input
 
 
@@ -25,12 +25,14 @@ class Action:
         speed: m/s.
         index: in the discrete action space; None for a continuous one.
         probability: of this action; None for a continuous action space.
+        outputs: of the network: the probability of each action, or steering and speed from -1 to 1.
     """
 
     steering_angle: float
     speed: float
     index: int | None = None
     probability: float | None = None
+    outputs: tuple[float, ...] = field(default=(), compare=False)
 
 
 class OnnxPolicy:
@@ -38,14 +40,11 @@ class OnnxPolicy:
 
     Args:
         bundle: the model.
-        num_threads: onnxruntime's threads for one image.
     """
 
-    def __init__(self, bundle: ModelBundle, num_threads: int = 1) -> None:
-        if num_threads < 1:
-            raise PolicyError(f"num_threads={num_threads}: must be at least 1")
+    def __init__(self, bundle: ModelBundle) -> None:
         self.bundle = bundle
-        self._session = open_session(bundle.onnx_bytes, num_threads)
+        self._session = bundle.session
         self._output_name = self._session.get_outputs()[0].name
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -77,13 +76,14 @@ class OnnxPolicy:
         space = bundle.action_space
         if not isinstance(space, DiscreteActionSpace):
             steering_angle, speed = space.from_normalised(output)
-            return Action(float(steering_angle), float(speed))
+            return Action(float(steering_angle), float(speed), outputs=tuple(output.tolist()))
         index = int(output.argmax())
         return Action(
             steering_angle=float(space.steering_angles[index]),
             speed=float(space.speeds[index]),
             index=index,
             probability=float(output[index]),
+            outputs=tuple(output.tolist()),
         )
 
     def warm_up(self, times: int = 10) -> float:

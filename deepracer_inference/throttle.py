@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from deepracer_inference.action_space import ActionSpace
 from deepracer_inference.limits import Command
@@ -19,7 +21,7 @@ MAX_CALIBRATION_BYTES = 64 * 1024
 
 
 class CalibrationError(ValueError):
-    """A calibration file that is damaged, or that nothing may be driven by."""
+    """A calibration file that is damaged or cannot be written, or one that nothing may be driven by."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class ThrottleTable:
 
     @classmethod
     def load(cls, path: str | Path) -> ThrottleTable:
-        """Read a file `{"speeds": [m/s, ...], "throttles": [0 to 1, ...]}`, JSON and so YAML too.
+        """Read a YAML file with the lists `speeds`, in m/s, and `throttles`, 0 to 1.
 
         Raises:
             CalibrationError: it cannot be read or is not such a table.
@@ -76,18 +78,45 @@ class ThrottleTable:
         file = Path(path)
         try:
             if file.stat().st_size > MAX_CALIBRATION_BYTES:
-                raise CalibrationError(f"{file}: larger than {MAX_CALIBRATION_BYTES} bytes")
-            content = json.loads(file.read_text(encoding="utf-8"))
-            return cls(tuple(map(float, content["speeds"])), tuple(map(float, content["throttles"])))
+                raise ValueError(f"larger than {MAX_CALIBRATION_BYTES} bytes")
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return cls(_numbers(content, "speeds"), _numbers(content, "throttles"))
         except OSError as error:
             raise CalibrationError(f"{file}: cannot be read: {error.strerror}") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise CalibrationError(f"{file}: not a table of speeds and throttles: {error}") from error
+        except (ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
+            text = " ".join(str(error).split())
+            raise CalibrationError(
+                f"{file}: not a table of speeds and throttles: {text}; deepracer-calibrate measures one"
+            ) from error
+
+    def text(self) -> str:
+        """Return the file that `load` reads."""
+        return (
+            "# The throttle at which this car drives at each speed, m/s.\n"
+            f"speeds: {list(map(float, self.speeds))}\nthrottles: {list(map(float, self.throttles))}\n"
+        )
 
     def save(self, path: str | Path) -> None:
-        """Write the file that `load` reads."""
-        content = {"speeds": list(self.speeds), "throttles": list(self.throttles)}
-        Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        """Write the file; until it is complete, an older one stays.
+
+        Raises:
+            CalibrationError: the disk refuses.
+        """
+        file = Path(path)
+        temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+        try:
+            try:
+                with temporary.open("w", encoding="utf-8") as stream:
+                    stream.write(self.text())
+                    stream.flush()
+                    # A car may lose its power at any time.
+                    os.fsync(stream.fileno())
+                os.replace(temporary, file)
+            finally:
+                if temporary.exists():
+                    temporary.unlink()
+        except OSError as error:
+            raise CalibrationError(f"{file}: cannot be written: {error.strerror}") from error
 
     def throttle(self, speed: float, cap: float) -> float:
         """Return the throttle, 0 to `cap`, at a speed in m/s.
@@ -125,3 +154,10 @@ class ServoMapping:
     def highest_throttle(self, cap: float) -> float:
         """Return the largest throttle that a command can have under a cap."""
         return self._throttle.throttle(min(self.max_speed, self._top_speed), cap)
+
+
+def _numbers(content: Any, name: str) -> tuple[float, ...]:
+    values = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise CalibrationError(f"{name} {values!r}: must be a list of numbers, such as [0.5, 1.0]")
+    return tuple(map(float, values))

@@ -18,15 +18,22 @@ FOLDER = "deepracer_car"
 WHEELS = "numpy opencv-python-headless onnxruntime"
 """What the package needs of Python, beside ROS 2."""
 
-RUN = """#!/bin/bash
-# Start the inference node; it waits, inactive. With --stop: stop the wheels, for a node that was killed.
-cd "$(dirname "$(readlink -f "$0")")"
+ENVIRONMENT = """folder="$(dirname "$(readlink -f "$0")")"
 for setup in /opt/ros/*/setup.bash /opt/aws/deepracer/lib/setup.bash; do
     [ -f "$setup" ] && source "$setup"
 done
-export PYTHONPATH="$PWD/site:$PWD:$PYTHONPATH"
+export PYTHONPATH="$folder/site:$folder:$PYTHONPATH"
+"""
+"""How a program of the archive finds itself and the car's ROS 2."""
+RUN = f"""#!/bin/bash
+# Start the inference node; it waits, inactive. With --stop: stop the wheels, for a node that was killed.
+{ENVIRONMENT}cd "$folder"
 exec python3 -m deepracer_inference.inference_node "$@" \\
-    --ros-args --params-file parameters.yaml -p model:="$PWD/model"
+    --ros-args --params-file parameters.yaml -p model:="$folder/model"
+"""
+CALIBRATE = f"""#!/bin/bash
+# Measure how fast this car drives at each throttle, guided; writes throttle.yaml where it is called.
+{ENVIRONMENT}exec python3 -m deepracer_inference.calibrate "$@"
 """
 INSTALL = f"""#!/bin/bash
 # Put this folder under /opt and start it with the car. A parameters.yaml that is there stays.
@@ -36,7 +43,7 @@ target="${{DEEPRACER_CAR_ROOT:-}}/opt/{FOLDER}"
 units="${{DEEPRACER_CAR_ROOT:-}}/etc/systemd/system"
 mkdir -p "$target" "$units"
 rm -rf "$target/deepracer_inference" "$target/model"
-cp -r deepracer_inference model run "$target/"
+cp -r deepracer_inference model run calibrate "$target/"
 [ -f "$target/parameters.yaml" ] || cp parameters.yaml "$target/"
 if [ -d wheelhouse ]; then
     rm -rf "$target/site"
@@ -85,6 +92,7 @@ def pack(model: Path, archive: Path) -> Path:
         for name in (MODEL_FILE, METADATA_FILE):
             _add(tar, f"model/{name}", (model / name).read_bytes())
         _add(tar, "run", RUN.encode(), is_program=True)
+        _add(tar, "calibrate", CALIBRATE.encode(), is_program=True)
         _add(tar, "install", INSTALL.encode(), is_program=True)
         _add(tar, f"{FOLDER}.service", UNIT.encode())
         _add(tar, "parameters.yaml", parameter_file().encode())

@@ -1,10 +1,15 @@
-"""The car's launch file: what it declares, and that it needs nothing that a car has not."""
+"""The car's launch files: what they declare, and that the real car's needs nothing that a car has not."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from deepracer_inference.parameters import SETTINGS
 
@@ -44,3 +49,42 @@ def test_it_declares_every_parameter_and_passes_its_type():
     names, values = done.stdout.splitlines()
     assert names == str(sorted([*(setting.name for setting in SETTINGS), "servo"]))
     assert values == str({setting.name: setting.default for setting in SETTINGS})
+
+
+@pytest.mark.slow
+def test_ros2_launch_drives_a_car_in_simulation(tmp_path, track, peer):
+    pytest.importorskip("launch_ros", reason="launch is not installed: docs/ros.md")
+    from car_peer import NAME, save_model
+    from deepracer_interfaces_pkg.srv import InferenceStateSrv
+    from nav_msgs.msg import Odometry
+    from ros_nodes import new_domain
+
+    domain = new_domain()
+    environment = {
+        **os.environ,
+        "AMENT_PREFIX_PATH": sys.prefix,
+        "ROS_DOMAIN_ID": str(domain),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_LOG_DIR": str(tmp_path),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [Path(sys.prefix, "bin", "ros2"), "launch", "deepracer_sim", "car_in_simulation.launch.py"]
+    # It must touch no servo of the machine that it runs on.
+    arguments = [f"model:={save_model(tmp_path / 'model')}", f"track:={track}", "servo:=true"]
+    log = tmp_path / "launch.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        other = peer(domain, SimpleNamespace(process=process, text=log.read_text))
+        places = other.hear(Odometry, "/odom")
+        start = InferenceStateSrv.Request(start=1)
+        assert other.ask(InferenceStateSrv, f"{NAME}/inference_state", start).error == 0
+        other.until(lambda: places and places[-1].twist.twist.linear.x > 0.5, "a car that drives")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, log.read_text()
+        assert "servo_node" not in log.read_text()
+    finally:
+        process.kill()
+        process.wait()

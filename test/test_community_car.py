@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: make ros")
 
-import rclpy
+import community_messages
 from car_peer import NAME, running_car, save_model
 from lifecycle_msgs.srv import ChangeState
 from ros_nodes import new_domain, node
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not Path(rclpy.__file__).is_relative_to(sys.prefix), reason="this ROS 2 is not from wheels"
-    ),
-]
-ROOT = Path(__file__).parents[1]
-FIELDS = {
-    "CameraMsg": "sensor_msgs/CompressedImage[] images\n",
-    "EvoSensorMsg": "sensor_msgs/CompressedImage[] images\nfloat32[] lidar_data\n",
-    "InferResultsArray": "InferResults[] results\nsensor_msgs/CompressedImage[] images\n",
-    "ServoCtrlMsg": "float32 angle\nfloat32 throttle\nbuiltin_interfaces/Time source_stamp\n",
-}
+pytestmark = [pytest.mark.slow, community_messages.needs_wheels]
 OTHERS = '''
 """Its camera and its servo: ten commands that drive, printed."""
 import sys, time
@@ -61,24 +47,13 @@ print(len(heard), heard[-1].angle, heard[-1].throttle, 0 <= time.time() - heard[
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    """Build the community's messages; return the folder to import them from."""
-    folder = tmp_path_factory.mktemp("community")
-    definitions = folder / "definitions" / "deepracer_interfaces_pkg"
-    shutil.copytree(ROOT / "interfaces" / "deepracer_interfaces_pkg", definitions)
-    for name, fields in FIELDS.items():
-        (definitions / "msg" / f"{name}.msg").write_text(fields)
-    (folder / "prefix").mkdir()
-    build = [sys.executable, ROOT / "interfaces/build.py", "--definitions", folder / "definitions"]
-    subprocess.run([*build, "--prefix", folder / "prefix"], check=True)
-    (modules,) = (folder / "prefix").glob("lib/python3*/site-packages")
-    return modules
+    return community_messages.build(tmp_path_factory.mktemp("community"))
 
 
 @pytest.fixture
 def community(workspace, monkeypatch):
     """Processes that are started now have the community's messages."""
-    paths = [str(workspace), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    community_messages.use(workspace, monkeypatch)
 
 
 def test_it_is_driven_by_its_own_messages(community, tmp_path):

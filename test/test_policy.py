@@ -105,8 +105,3 @@ def test_a_result_that_is_not_finite_is_refused():
     driver = OnnxPolicy(ModelBundle.from_parts(onnx_bytes, meta))
     with pytest.raises(PolicyError, match="NaN or infinite"):
         driver.act(np.zeros((4, 6), dtype=np.uint8), "mono8")
-
-
-def test_threads_below_one_are_refused():
-    with pytest.raises(PolicyError, match="num_threads=0"):
-        OnnxPolicy(policy().bundle, num_threads=0)

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+import yaml
+from disk_limit import full_disk
 
 from deepracer_inference.action_space import ContinuousActionSpace, DiscreteActionSpace
 from deepracer_inference.policy import Action
@@ -72,8 +74,44 @@ def test_faster_actions_are_slowed_down():
 
 
 def test_a_table_comes_back_from_its_file(tmp_path):
-    TABLE.save(tmp_path / "car.json")
-    assert ThrottleTable.load(tmp_path / "car.json") == TABLE
+    TABLE.save(tmp_path / "car.yaml")
+    assert ThrottleTable.load(tmp_path / "car.yaml") == TABLE
+    assert yaml.safe_load((tmp_path / "car.yaml").read_text()) == {"speeds": [1, 2], "throttles": [0.3, 0.5]}
+    assert [file.name for file in tmp_path.iterdir()] == ["car.yaml"]
+
+
+def test_numbers_of_numpy_are_written_as_numbers(tmp_path):
+    ThrottleTable(tuple(np.array([1.0, 2.0])), tuple(np.array([0.3, 0.5]))).save(tmp_path / "car.yaml")
+    assert ThrottleTable.load(tmp_path / "car.yaml") == TABLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "throttles: [0.3, 0.5]\nspeeds: [1, 2]",
+        "speeds:\n- 1.0\n- 2.0\nthrottles:\n- 0.3\n- 0.5\nmeasured: on the carpet",
+        json.dumps({"speeds": [1, 2], "throttles": [0.3, 0.5]}),
+    ],
+)
+def test_a_table_may_be_written_by_hand(tmp_path, content):
+    (tmp_path / "car.yaml").write_text(content)
+    assert ThrottleTable.load(tmp_path / "car.yaml") == TABLE
+
+
+def test_a_full_disk_leaves_the_older_file_alone(tmp_path):
+    TABLE.save(tmp_path / "car.yaml")
+    with (
+        full_disk(10),
+        pytest.raises(CalibrationError, match=r"car\.yaml: cannot be written: File too large"),
+    ):
+        ThrottleTable((1.0,), (0.5,)).save(tmp_path / "car.yaml")
+    assert ThrottleTable.load(tmp_path / "car.yaml") == TABLE
+    assert [file.name for file in tmp_path.iterdir()] == ["car.yaml"]
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(CalibrationError, match=r"none/car\.yaml: cannot be written: No such file"):
+        TABLE.save(tmp_path / "none" / "car.yaml")
 
 
 @pytest.mark.parametrize(
@@ -82,24 +120,47 @@ def test_a_table_comes_back_from_its_file(tmp_path):
         "",
         "[]",
         "{}",
-        "not json",
-        json.dumps({"speeds": [1, 2]}),
-        json.dumps({"speeds": [], "throttles": []}),
-        json.dumps({"speeds": [1, 2], "throttles": [0.5]}),
-        json.dumps({"speeds": [2, 1], "throttles": [0.3, 0.5]}),
-        json.dumps({"speeds": [1, 2], "throttles": [0.5, 0.3]}),
-        json.dumps({"speeds": [0, 2], "throttles": [0.1, 0.3]}),
-        json.dumps({"speeds": [1, 2], "throttles": [0.5, 1.5]}),
-        json.dumps({"speeds": [1, 2], "throttles": [0.5, "a"]}),
+        "no table",
+        "[" * 20_000,
+        "speeds: [1, 2",
+        "speeds: [1, 2]",
+        "speeds: []\nthrottles: []",
+        "speeds: [1, 2]\nthrottles: [0.5]",
+        "speeds: [2, 1]\nthrottles: [0.3, 0.5]",
+        "speeds: [1, 1]\nthrottles: [0.3, 0.5]",
+        "speeds: [1, 2]\nthrottles: [0.5, 0.3]",
+        "speeds: [0, 2]\nthrottles: [0.1, 0.3]",
+        "speeds: [-1, 2]\nthrottles: [0.1, 0.3]",
+        "speeds: [1, 30]\nthrottles: [0.1, 0.3]",
+        "speeds: [1, 2]\nthrottles: [0.5, 1.5]",
+        "speeds: [1, 2]\nthrottles: [0.5, a]",
+        "speeds: [1, 2]\nthrottles: [0.5, .nan]",
+        "speeds: [1, 2]\nthrottles: [0.5, .inf]",
+        "speeds: [1, 2]\nthrottles: [0.5, yes]",
+        "speeds: {1: a, 2: b}\nthrottles: [0.3, 0.5]",
+        'speeds: "12"\nthrottles: [0.3, 0.5]',
+        f"speeds: [1, 1{'0' * 400}]\nthrottles: [0.3, 0.5]",
+        "speeds: !!python/object/apply:os.getcwd []\nthrottles: [0.3]",
+        "\x00",
+        "speeds: [1]\nthrottles: [0.5]\n" + 70_000 * "#",
         '{"speeds": [1, 2], "throttles": [0.5, NaN]}',
+        '{"Calibration": {"Servo": {"min": 1, "mid": 2, "max": 3, "polarity": 1}}}',
     ],
 )
 def test_a_damaged_table_is_refused_by_name(tmp_path, content):
-    (tmp_path / "car.json").write_text(content)
-    with pytest.raises(CalibrationError):
-        ThrottleTable.load(tmp_path / "car.json")
+    (tmp_path / "car.yaml").write_text(content)
+    with pytest.raises(
+        CalibrationError, match=r"car\.yaml: not a table .* deepracer-calibrate measures one$"
+    ):
+        ThrottleTable.load(tmp_path / "car.yaml")
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "car.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CalibrationError, match="not a table"):
+        ThrottleTable.load(tmp_path / "car.yaml")
 
 
 def test_a_table_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(CalibrationError, match="cannot be read"):
-        ThrottleTable.load(tmp_path / "none.json")
+        ThrottleTable.load(tmp_path / "none.yaml")

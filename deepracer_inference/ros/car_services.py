@@ -45,17 +45,21 @@ class CarServices:
         if self._needs_button:
             node.create_subscription(Joy, values["joy_topic"], self._on_joy, LATEST)
         self._stranger: str | None = None
-        node.create_timer(LOOK_AROUND, self._look_around)
+        node.create_timer(LOOK_AROUND, self.look_around)
 
     def obstacle(self) -> str | None:
         """Return what keeps the car from driving, apart from its frames."""
         if self._needs_button and time.monotonic() - self._held > JOYSTICK_SILENCE:
             return "the joystick's button is not held"
-        return self._stranger
+        return self._stranger or self._node.output.obstacle
 
-    def _look_around(self) -> None:
+    def look_around(self) -> str | None:
+        """Return why the car must not drive with those who are on its topics; None if it may."""
         node = self._node
-        self._stranger = stranger(node, node.camera_topic, node.command_topic)
+        self._stranger = stranger(node, node.camera_topic, node.output.topics)
+        if node.is_active:
+            node.output.look()
+        return self._stranger
 
     def _on_joy(self, message: Joy) -> None:
         buttons = message.buttons

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -16,26 +16,25 @@ def full_name(node: Node, topic: str) -> str:
     return topic if topic.startswith("/") else f"{node.get_namespace().rstrip('/')}/{topic}"
 
 
-def stranger(node: Node, camera_topic: str, command_topic: str) -> str | None:
+def stranger(node: Node, camera_topic: str, output_topics: Sequence[str]) -> str | None:
     """Return why the car must not drive with those who are on its topics; None if it may.
 
     Args:
-        node: that listens to the camera and publishes commands.
+        node: that listens to the camera and publishes.
         camera_topic: full name; exactly one may publish there.
-        command_topic: full name; whoever listens there must have the same message.
+        output_topics: full names; whoever listens there must have the same messages.
     """
     cameras = node.get_publishers_info_by_topic(camera_topic)
     if len(cameras) > 1:
         return f"{len(cameras)} nodes publish {camera_topic}: must be one camera"
-    listeners = node.get_subscriptions_info_by_topic(command_topic)
-    for topic, others, ours in (
-        (camera_topic, cameras, node.get_subscriptions_info_by_topic(camera_topic)),
-        (command_topic, listeners, node.get_publishers_info_by_topic(command_topic)),
-    ):
-        name = node.get_name()
-        own = next((_type_of(end) for end in ours if end.node_name == name), None)
+    ends = [(camera_topic, cameras, node.get_subscriptions_info_by_topic(camera_topic))]
+    for topic in output_topics:
+        listeners = node.get_subscriptions_info_by_topic(topic)
+        ends.append((topic, listeners, node.get_publishers_info_by_topic(topic)))
+    for topic, others, ours in ends:
+        own = next((type_of(end) for end in ours if _is_of(end, node)), None)
         for other in others:
-            if own is not None and _type_of(other) != own:
+            if own is not None and type_of(other) != own:
                 return (
                     f"{other.node_name} has another {other.topic_type} on {topic}: build this car's "
                     "deepracer_interfaces_pkg, stock or community, for both"
@@ -43,12 +42,17 @@ def stranger(node: Node, camera_topic: str, command_topic: str) -> str | None:
     return None
 
 
-def rivals(node: Node, command_topic: str) -> list[str]:
-    """Return the names of the other nodes that publish commands."""
-    ends = node.get_publishers_info_by_topic(command_topic)
-    return sorted(end.node_name for end in ends if end.node_name != node.get_name())
+def rivals(node: Node, topic: str) -> list[str]:
+    """Return the names of the other nodes that publish there."""
+    ends = node.get_publishers_info_by_topic(topic)
+    return sorted(end.node_name for end in ends if not _is_of(end, node))
 
 
-def _type_of(end: Any) -> tuple[str, str]:
+def _is_of(end: Any, node: Node) -> bool:
+    """Tell whether an end of a topic is a node's; AWS's inference node has the same name elsewhere."""
+    return (end.node_namespace, end.node_name) == (node.get_namespace(), node.get_name())
+
+
+def type_of(end: Any) -> tuple[str, str]:
     """Return a type's name and its hash, which ROS 2 has since Iron; "" where it is unknown."""
     return end.topic_type, str(getattr(end, "topic_type_hash", ""))

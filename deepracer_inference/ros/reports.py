@@ -50,7 +50,7 @@ class Reports:
 
     def _publish(self) -> None:
         node = self._node
-        others = rivals(node, node.command_topic)
+        others = rivals(node, node.output.topics[0])
         level, text = DiagnosticStatus.OK, "drives" if node.is_active else "inactive"
         if others and node.is_active:
             level, text = DiagnosticStatus.WARN, f"{', '.join(others)} may publish commands, too"
@@ -58,7 +58,7 @@ class Reports:
             level, text = DiagnosticStatus.WARN, f"stopped: {self._reason}"
         values = {
             "state": "active" if node.is_active else "inactive" if node.driver else "unconfigured",
-            "throttle cap": f"{node.limits.cap:g}",
+            "throttle cap": node.output.cap(node.limits),
             **node.health.figures(),
         }
         status = DiagnosticStatus(level=level, name=f"{node.get_name()}: driving", message=text)

@@ -16,7 +16,7 @@ from deepracer_sim.benchmark.report import Figure, Machine, table, write_report
 from deepracer_sim.errors import DeepRacerError, GazeboError
 from deepracer_sim.gazebo.installation import find
 
-Name = Literal["simulator", "inference", "ppo", "ros", "learning", "unseen", "gazebo"]
+Name = Literal["simulator", "inference", "ppo", "ros", "car", "learning", "unseen", "gazebo"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def benchmark(options: Options) -> None:
 
 def _measure(name: Name, options: Options) -> Iterator[Measured]:
     """Yield figures, and under their name the rows that they come from."""
-    from deepracer_sim.benchmark import learning, ppo, speed
+    from deepracer_sim.benchmark import car, learning, ppo, speed
 
     def tell(line: str) -> None:
         print(f"  {line}", flush=True)
@@ -77,6 +77,9 @@ def _measure(name: Name, options: Options) -> Iterator[Measured]:
         yield figures, {name: rows}
     elif name == "ros":
         yield _measure_ros(tell), {}
+    elif name == "car":
+        yield car.measure_driver(), {}
+        yield _measure_car_node(tell), {}
     elif name == "simulator":
         yield speed.measure_simulator(), {}
     else:
@@ -99,9 +102,21 @@ def _measure_ros(tell: Callable[[str], None]) -> list[Figure]:
     try:
         from deepracer_sim.ros.benchmark import measure_ros
     except ModuleNotFoundError as error:
-        tell(f"left out, for there is no {error.name}: make ros")
-        return []
+        return _without_ros(error, tell)
     return measure_ros()
+
+
+def _measure_car_node(tell: Callable[[str], None]) -> list[Figure]:
+    try:
+        from deepracer_sim.ros.car_benchmark import measure_node
+    except ModuleNotFoundError as error:
+        return _without_ros(error, tell)
+    return measure_node()
+
+
+def _without_ros(error: ModuleNotFoundError, tell: Callable[[str], None]) -> list[Figure]:
+    tell(f"left out, for there is no {error.name}: make ros")
+    return []
 
 
 def main() -> None:

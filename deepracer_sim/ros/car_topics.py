@@ -13,6 +13,7 @@ from std_msgs.msg import Bool
 from tf2_msgs.msg import TFMessage
 
 from deepracer_sim.car import MAX_STEERING_ANGLE, WHEELBASE
+from deepracer_sim.ros.car_camera import CarCamera
 from deepracer_sim.ros.conversions import to_camera_info, to_image, to_pose, to_time, to_transform
 from deepracer_sim.ros.lean_node import LeanNode, waiting
 from deepracer_sim.ros.simulator import Simulator
@@ -58,6 +59,7 @@ class CarTopics:
         self._listen(node)
         space = self.namespace
         self.image = node.create_publisher(Image, f"{space}/camera/image_raw", 5)
+        self.car_camera = CarCamera(node, space)
         self.info = node.create_publisher(CameraInfo, f"{space}/camera/camera_info", 5)
         self.odometry = node.create_publisher(Odometry, f"{space}/odom", 10)
         self.joints = node.create_publisher(JointState, f"{space}/joint_states", 10)
@@ -157,9 +159,12 @@ class CarTopics:
 
     def publish_picture(self, pictures: Any) -> None:
         """Publish what the car sees now, `pictures` (N, H, W, C) being that of all cars."""
-        frame = f"{self.frames}camera_optical_frame"
-        self.image.publish(to_image(pictures[self.car], frame, self.simulator.time))
+        pixels, time = pictures[self.car], self.simulator.time
+        if self.image.get_subscription_count():
+            self.image.publish(to_image(pixels, f"{self.frames}camera_optical_frame", time))
+        if self.car_camera.is_watched():
+            self.car_camera.publish(pixels, time)
 
     def is_watched(self) -> bool:
         """Tell whether somebody wants the picture."""
-        return self.image.get_subscription_count() > 0
+        return self.image.get_subscription_count() > 0 or self.car_camera.is_watched()

@@ -36,6 +36,7 @@ LAPS = {
 DESCRIPTIONS = {
     "/camera/camera_info": "the camera without lens distortion",
     "/camera/image_raw": "what the car sees, rgb8 or mono8",
+    "/camera_pkg/video_mjpeg": "what the car sees, as its camera node sends it: bgr8, or a JPEG",
     "/car": "the cars, with lap and reward as a text",
     "/clock": "simulated time",
     "/cmd_vel": "a command: speed, and the turn rate that decides the steering",
@@ -49,6 +50,7 @@ DESCRIPTIONS = {
     "/model_states": "poses and velocities of all cars, as Gazebo Classic has them",
     "/odom": "pose and velocity of the car",
     "/off_track": "whether all wheels are off the road",
+    "/sensor_fusion_pkg/sensor_msg": "the same as its sensor fusion passes it on, without a lidar",
     "/simulator": "which simulator is here since when: a later one makes way",
     "/tf": "odom to base_link",
     "/tf_static": "map to odom; base_link to the camera",
