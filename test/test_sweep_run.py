@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -42,10 +43,13 @@ LAST = 60.0
 def nodes():
     """Two nodes; the second one, of one core, may be killed."""
     head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": STORE, "_system_config": QUICK}
-    started = Cluster(initialize_head=True, head_node_args=head)
-    started.add_node(num_cpus=1, object_store_memory=STORE)
-    yield started
-    started.shutdown()
+    with TemporaryDirectory(
+        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
+    ) as short:  # as sockets need
+        started = Cluster(initialize_head=True, head_node_args={**head, "temp_dir": short})
+        started.add_node(num_cpus=1, object_store_memory=STORE)
+        yield started
+        started.shutdown()
 
 
 @pytest.fixture
@@ -168,17 +172,19 @@ def test_more_threads_than_any_node_has(deepracer, nodes, track, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("address", "message"),
+    ("option", "message"),
     [
-        ("127.0.0.1:1", "nobody answers there"),
-        ("nowhere", "must be host:port of a Ray cluster's head, or auto"),
-        ("ray://127.0.0.1:10001", "must be host:port"),
+        ("--address=127.0.0.1:1", "nobody answers there"),
+        ("--address=nowhere", "must be host:port of a Ray cluster's head"),
+        ("--address=ray://127.0.0.1:10001", "must be host:port"),
+        ("--cores=0", "must be from 1 to "),
+        ("--cores=5000", "must be from 1 to "),
     ],
 )
-def test_no_such_cluster(deepracer, track, tmp_path, address, message):
+def test_no_such_cluster(deepracer, track, tmp_path, option, message):
     file = write_sweep(tmp_path, base=small_base(track, 1), seeds=1)
-    code, _, err = deepracer("sweep", file, "--folder", tmp_path / "results", "--address", address)
-    assert code == 2 and f"--address={address}: {message}" in err
+    code, _, err = deepracer("sweep", file, "--folder", tmp_path / "results", option)
+    assert code == 2 and f"{option}: {message}" in err
 
 
 def test_a_program_that_is_killed_leaves_nothing_running(track, tmp_path):

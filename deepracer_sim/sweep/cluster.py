@@ -38,9 +38,8 @@ def opened(address: str | None = None, cores: int | None = None) -> Iterator[Any
     """Connect to a cluster; give the module ray.
 
     Args:
-        address: host:port of the cluster's head, or "auto" for the one of this machine; None starts one of
-            this machine's own cores, which nobody else can reach and which ends with this process, however
-            that ends.
+        address: host:port of the cluster's head; None starts one of this machine's own cores, which nobody
+            else can reach and which ends with this process, however that ends.
         cores: of this machine to use; all if absent.
 
     Raises:
@@ -191,13 +190,13 @@ def _have_token() -> None:
 def _connect(ray: Any, address: str) -> None:
     way_out = "start one with `ray start --head`, and let other machines join it with `ray start --address`"
     host, _, port = address.rpartition(":")
-    if address != "auto":
-        if not (host and port.isdecimal()) or "/" in host:
-            raise SettingError(f"--address={address}: must be host:port of a Ray cluster's head, or auto")
-        try:
-            socket.create_connection((host, int(port)), CONNECT_LIMIT).close()
-        except (OSError, OverflowError) as error:
-            raise SettingError(f"--address={address}: nobody answers there ({error}); {way_out}") from error
+    if not (host and port.isdecimal()) or "/" in host:
+        raise SettingError(f"--address={address}: must be host:port of a Ray cluster's head")
+    try:
+        # Ray itself would try for minutes.
+        socket.create_connection((host, int(port)), CONNECT_LIMIT).close()
+    except (OSError, OverflowError) as error:
+        raise SettingError(f"--address={address}: nobody answers there ({error}); {way_out}") from error
     try:
         _join(ray, address=address)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:

@@ -24,7 +24,7 @@ def sweep(
             settings' names as in ppo.lr, of which every combination is trained; `draw`, lists or ranges, of
             which `samples` combinations are drawn; and `seeds`, how many or a list.
         folder: for the results; by default one under sweeps/ with the sweep's name.
-        address: host:port of a Ray cluster's head, or "auto"; by default this machine's cores are used.
+        address: host:port of a Ray cluster's head; by default this machine's cores are used.
         cores: of this machine to use; all by default.
     """
     from deepracer_sim.errors import RunError

@@ -23,7 +23,7 @@ MARGIN = 0.4
 TICKS = 5
 MOST_VALUES = 8
 """Of numbers that are written at an axis each; more get even ticks."""
-LOG_RATIO = 30.0
+LOG_RATIO = 10.0
 """Numbers that lie farther apart are drawn on a logarithmic axis."""
 SPREAD = 0.03
 """Share of an axis over which lines that share a value are spread, so that all can be seen."""

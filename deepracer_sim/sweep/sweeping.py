@@ -25,7 +25,7 @@ def run_sweep(
     Args:
         file: the sweep's YAML, see `SweepSettings`.
         folder: for the results; by default one under sweeps/ with the sweep's name.
-        address: host:port of a Ray cluster's head, or "auto"; this machine's cores if absent.
+        address: host:port of a Ray cluster's head; this machine's cores if absent.
         cores: of this machine to use; all if absent.
 
     Returns:
