@@ -61,7 +61,14 @@ setup(
     ],
     extras_require={
         "analysis": ["jinja2>=3.1", "pandas>=2.2", "plotly>=6.0"],
-        "dev": ["deepracer-utils>=1.5", "mypy", "playwright>=1.50", "pytest", "ruff", "stable-baselines3>=2.4"],
+        "dev": [
+            "deepracer-utils>=1.5",
+            "mypy",
+            "playwright>=1.50",
+            "pytest",
+            "ruff",
+            "stable-baselines3>=2.4",
+        ],
         # ROS 2 Jazzy where there is none; interfaces/build.py adds the packages that have no wheels.
         "ros": [
             "empy~=3.3",
