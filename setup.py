@@ -82,6 +82,7 @@ setup(
             "ros-std-srvs~=5.3.6",
             "ros-visualization-msgs~=5.3.6",
         ],
+        "sweep": ["ray>=2.40"],
         "test": ["pytest"],  # tells colcon test to run pytest
     },
     entry_points={

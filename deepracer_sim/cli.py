@@ -25,6 +25,7 @@ from deepracer_sim.gazebo.commands import COMMANDS as GAZEBO_COMMANDS
 from deepracer_sim.profiles import PROFILES, for_gazebo
 from deepracer_sim.races.commands import COMMANDS as RACE_COMMANDS
 from deepracer_sim.settings import EvaluateSettings, TrainSettings, tyre_fault
+from deepracer_sim.sweep.command import sweep
 from deepracer_sim.track_commands import COMMANDS as TRACK_COMMANDS
 
 RUNS = Path("runs")
@@ -278,6 +279,7 @@ COMMANDS: dict[str, Command] = {
     "analyze": analyze,
     "models": models,
     "race": race,
+    "sweep": sweep,
 }
 GROUPS: dict[str, dict[str, Command]] = {
     "tracks": TRACK_COMMANDS,

@@ -43,10 +43,11 @@ LAST = 60.0
 def nodes():
     """Two nodes; the second one, of one core, may be killed."""
     head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": STORE, "_system_config": QUICK}
-    with TemporaryDirectory(
-        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
-    ) as short:  # as sockets need
-        started = Cluster(initialize_head=True, head_node_args={**head, "temp_dir": short})
+    short = TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)  # as sockets need
+    with short as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        os.mkdir(f"{folder}/ray")  # Ray takes it for granted when it is given another folder for its sessions
+        started = Cluster(initialize_head=True, head_node_args={**head, "temp_dir": folder})
         started.add_node(num_cpus=1, object_store_memory=STORE)
         yield started
         started.shutdown()

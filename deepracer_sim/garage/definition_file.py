@@ -34,7 +34,20 @@ def read_definition(path: Path) -> tuple[str, ModelDefinition]:
         DeepRacerError: the file, or one that it names, cannot be read, or a setting is unknown or out of its
             range.
     """
-    content = _load(path)
+    return parse_definition(path, load_yaml(path))
+
+
+def parse_definition(path: Path, content: dict[str, Any]) -> tuple[str, ModelDefinition]:
+    """Return a model's name and definition from what a YAML file holds, see `read_definition`.
+
+    Args:
+        path: of the file; others are relative to it.
+        content: of the file.
+
+    Raises:
+        DeepRacerError: as for `read_definition`.
+    """
+    content = dict(content)
     name = check_name(_text(path, content, "name", path.stem))
     description = _text(path, content, "description", "")
     source, actions = content.pop(SOURCE, None), content.pop(ACTION_SPACE, None)
@@ -128,7 +141,12 @@ class _Loader(yaml.SafeLoader):
         return content
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds.
+
+    Raises:
+        ModelError: it cannot be read, or holds something else, a repeated key or an alias.
+    """
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ModelError(f"{path}: larger than {MOST_BYTES} bytes: no model's settings")

@@ -25,7 +25,7 @@ def relocate_runs(model: StoredModel) -> None:
         with suppress(ModelError):  # a damaged run: whoever opens it is told
             settings = run_settings(path)
             if relocated(settings, model.path) != settings:
-                _relocate(path, model.path)
+                relocate_run(path, model.path)
 
 
 def relocated(settings: TrainSettings, folder: Path) -> TrainSettings:
@@ -33,7 +33,18 @@ def relocated(settings: TrainSettings, folder: Path) -> TrainSettings:
     return with_files(settings, lambda path, name: str(folder / name) if (folder / name).is_file() else path)
 
 
-def _relocate(path: Path, folder: Path) -> None:
+def relocate_run(path: Path, folder: Path) -> None:
+    """Let a run and its checkpoints name the files of a folder, where it has them.
+
+    Args:
+        path: of the run.
+        folder: with the files.
+
+    Raises:
+        ModelError: it is damaged.
+        OSError: it cannot be written.
+        RunError: as OSError.
+    """
     from deepracer_sim.checkpoint import Checkpoint
     from deepracer_sim.run_folder import RunFolder
 
