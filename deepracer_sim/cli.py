@@ -17,6 +17,7 @@ from deepracer_sim.analysis_command import analyze
 from deepracer_sim.car_commands import COMMANDS as CAR_COMMANDS
 from deepracer_sim.command_options import Command, format_commands, parse
 from deepracer_sim.comparison_settings import ComparisonSettings
+from deepracer_sim.console.command import console
 from deepracer_sim.errors import DeepRacerError, RewardError, SettingError
 from deepracer_sim.garage.commands import COMMANDS as MODEL_COMMANDS
 from deepracer_sim.garage.making_commands import MAKERS as MODEL_MAKERS
@@ -280,6 +281,7 @@ COMMANDS: dict[str, Command] = {
     "models": models,
     "race": race,
     "sweep": sweep,
+    "console": console,
 }
 GROUPS: dict[str, dict[str, Command]] = {
     "tracks": TRACK_COMMANDS,
