@@ -20,7 +20,7 @@ demo: $(VENV)/installed ## train a car, evaluate its model, write pictures and a
 
 ros: $(VENV)/installed-ros ## set up ROS 2 Jazzy in the virtual environment, build its message packages
 
-extras: $(VENV)/installed-extras ## add what analyze and sweep need on top
+extras: $(VENV)/installed-extras ## add what analyze, console and sweep need on top
 
 test: $(VENV)/installed-dev ## run every test
 	@$(BIN)/python -m pytest
@@ -65,7 +65,7 @@ $(VENV)/installed-ros: $(VENV)/installed requirements-ros.txt $(wildcard interfa
 	@touch $@
 
 $(VENV)/installed-extras: $(VENV)/installed requirements-extras.txt
-	@echo "Installing what reports and sweeps need"
+	@echo "Installing what reports, the console and sweeps need"
 	@$(PIP_INSTALL) -r requirements-extras.txt | $(SHOW_PROGRESS)
 	@touch $@
 

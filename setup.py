@@ -30,7 +30,11 @@ setup(
     description="Train, evaluate and race camera-driven DeepRacer cars on any machine",
     license="Apache-2.0",
     packages=find_packages(include=[NAME, f"{NAME}.*", "deepracer_inference", "deepracer_inference.*"]),
-    package_data={"deepracer_sim.analysis": ["page/*"], "deepracer_sim.gazebo": ["plugin/*"]},
+    package_data={
+        "deepracer_sim.analysis": ["page/*"],
+        "deepracer_sim.console": ["static/*"],
+        "deepracer_sim.gazebo": ["plugin/*"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -61,6 +65,7 @@ setup(
     ],
     extras_require={
         "analysis": ["jinja2>=3.1", "pandas>=2.2", "plotly>=6.0"],
+        "console": ["nicegui>=3.18,<4"],
         "dev": [
             "deepracer-utils>=1.5",
             "mypy",

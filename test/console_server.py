@@ -64,9 +64,11 @@ def opened(browser, url, path="/", width=1280, height=800, **context):
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
             "request",
-            lambda request: request.url.startswith(("http", "ws"))
-            and request.url.split("://")[1].split("/")[0] != url.split("://")[1]
-            and problems.append(request.url),
+            lambda request: (
+                request.url.startswith(("http", "ws"))
+                and request.url.split("://")[1].split("/")[0] != url.split("://")[1]
+                and problems.append(request.url)
+            ),
         )
         page.goto(url + path)
         page.wait_for_selector(".page-title")

@@ -15,6 +15,7 @@ from deepracer_sim import cli, other_simulator, track_commands, training_run
 from deepracer_sim.command_options import option_names
 from deepracer_sim.profiles import PROFILES
 from deepracer_sim.settings import TrainSettings
+from deepracer_sim.train_command import train_command
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("-h",)])
@@ -70,7 +71,7 @@ def test_a_reader_that_goes_away_is_no_error():
 def test_all_settings_are_options():
     wanted = [word for word in options(TrainSettings()) if word.startswith("--")]
     wanted = [word.replace("_", "-").replace(".no-", ".") for word in wanted]
-    assert option_names(cli.train_command([])) == [
+    assert option_names(train_command([])) == [
         "--profile",
         "--run",
         "--resume",

@@ -17,7 +17,7 @@ from deepracer_program import ENVIRONMENT
 from small_runs import options, small_settings, weights_of
 
 from deepracer_inference.model_bundle import ModelBundle
-from deepracer_sim import cli, training_run
+from deepracer_sim import cli, run_commands, training_run
 from deepracer_sim.errors import SettingError
 from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.settings import StopSettings, TrainSettings
@@ -147,7 +147,7 @@ def test_ctrl_c_saves_all_and_the_run_goes_on(deepracer, track, tmp_path):
 def test_the_demo_trains_then_drives_the_exported_model(monkeypatch, tmp_path, capsys):
     calls = []
     monkeypatch.setattr(training_run, "start", lambda settings, path, *rest: calls.append((settings, path)))
-    monkeypatch.setattr(cli, "evaluate", lambda *words, **more: calls.append((*words, more)))
+    monkeypatch.setattr(run_commands, "evaluate", lambda *words, **more: calls.append((*words, more)))
     cli.run(["demo", "--seed", "3", "--run", str(tmp_path / "run")])
     (settings, path), (model, evaluation, more) = calls
     assert (settings, path) == (TrainSettings(seed=3), tmp_path / "run")

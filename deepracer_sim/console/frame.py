@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from nicegui import ui
 
+from deepracer_sim.console.guard import COOKIE, LOGOUT
+
 TITLE = "DeepRacer"
-PLACES = (("Models", "/", "directions_car"), ("Races", "/races", "emoji_events"),
-          ("Tracks", "/tracks", "route"), ("Car", "/car", "settings_remote"))  # fmt: skip
+PLACES = {"Models": "/", "Races": "/races", "Tracks": "/tracks", "Car": "/car"}
 ACCENT = "#2f6fd6"
 
 
@@ -17,7 +18,8 @@ class Info:
     """The pane that slides in from the right and explains something, without leaving the page."""
 
     def __init__(self) -> None:
-        with ui.right_drawer(value=False, bordered=True).props("overlay width=380").classes("info-pane") as drawer:
+        drawer = ui.right_drawer(value=False, bordered=True).props("overlay width=380").classes("info-pane")
+        with drawer:
             with ui.row().classes("w-full items-center justify-between no-wrap"):
                 self._title = ui.label().classes("text-h6").props("role=heading aria-level=2")
                 ui.button(icon="close", on_click=drawer.hide).props("flat round dense aria-label='Close'")
@@ -56,14 +58,18 @@ def frame(title: str, place: str = "") -> Iterator[Info]:
     with ui.header().classes("bar items-center no-wrap"):
         ui.link(TITLE, "/").classes("brand")
         with ui.row().classes("nav no-wrap gt-xs").props("role=navigation"):
-            for name, path, icon in PLACES:
+            for name, path in PLACES.items():
                 ui.link(name, path).classes("nav-link" + (" is-here" if name == place else ""))
         ui.space()
+        if ui.context.client.request.cookies.get(COOKIE):
+            ui.button(icon="logout", on_click=lambda: ui.navigate.to(LOGOUT)).props(
+                "flat round color=inherit aria-label='Log out'"
+            )
         _dark_button()
-        with ui.button(icon="menu").props("flat round color=inherit aria-label='Menu'").classes("lt-sm"):
-            with ui.menu():
-                for name, path, icon in PLACES:
-                    ui.menu_item(name, on_click=lambda path=path: ui.navigate.to(path))
+        menu = ui.button(icon="menu").props("flat round color=inherit aria-label='Menu'").classes("lt-sm")
+        with menu, ui.menu():
+            for name, path in PLACES.items():
+                ui.menu_item(name, on_click=lambda path=path: ui.navigate.to(path))
     with ui.column().classes("page"):
         ui.label(title).classes("page-title").props("role=heading aria-level=1")
         yield info

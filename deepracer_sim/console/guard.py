@@ -70,7 +70,7 @@ class Guard:
         if fault := self._fault(scope, headers):
             await _refuse(scope, receive, send, fault)
         elif scope["path"] in (LOGIN, LOGOUT) and scope["type"] == "http":
-            await self._login(scope, receive, send)
+            await self._login(scope, headers, receive, send)
         elif self.needs_password and not self._is_known(headers):
             if scope["type"] == "http" and scope["method"] == "GET" and not scope["path"].startswith("/_"):
                 await _answer(send, 303, "", {b"location": LOGIN.encode()})
@@ -92,16 +92,14 @@ class Guard:
         return None
 
     def _is_known(self, headers: dict[bytes, str]) -> bool:
-        try:
-            cookie = SimpleCookie(headers.get(b"cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and self._sessions.get(cookie.value, 0.0) > time.monotonic()
+        return self._sessions.get(_token(headers), 0.0) > time.monotonic()
 
-    async def _login(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == LOGOUT or not self.needs_password:
-            headers = [(b"location", LOGIN.encode() if self.needs_password else b"/")]
-            await _answer(send, 303, "", dict([*headers, (b"set-cookie", _cookie("", 0, scope))]))
+    async def _login(self, scope: Scope, headers: dict[bytes, str], receive: Receive, send: Send) -> None:
+        if not self.needs_password:
+            await _answer(send, 303, "", {b"location": b"/"})
+        elif scope["path"] == LOGOUT:
+            self._sessions.pop(_token(headers), None)
+            await _answer(send, 303, "", {b"location": LOGIN.encode(), b"set-cookie": _cookie("", 0, scope)})
         elif scope["method"] != "POST":
             await _answer(send, 200, _page(""))
         else:
@@ -113,8 +111,8 @@ class Guard:
             if not is_right:
                 await _answer(send, 403, _page("This is not the password."))
                 return
-            headers = {b"location": b"/", b"set-cookie": _cookie(self._new_session(), SESSION_SECONDS, scope)}
-            await _answer(send, 303, "", headers)
+            cookie = _cookie(self._new_session(), SESSION_SECONDS, scope)
+            await _answer(send, 303, "", {b"location": b"/", b"set-cookie": cookie})
 
     def _new_session(self) -> str:
         now = time.monotonic()
@@ -123,6 +121,14 @@ class Guard:
         token = secrets.token_urlsafe(32)
         self._sessions[token] = now + SESSION_SECONDS
         return token
+
+
+def _token(headers: dict[bytes, str]) -> str:
+    try:
+        cookie = SimpleCookie(headers.get(b"cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return cookie.value if cookie else ""
 
 
 def _cookie(token: str, seconds: int, scope: Scope) -> bytes:

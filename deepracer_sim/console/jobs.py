@@ -166,8 +166,13 @@ class Jobs:
             "process": process.pid,
             "started": started,
         }
-        with replacing(folder / RECORD) as temporary:
-            temporary.write_text(json.dumps(record), encoding="utf-8")
+        try:
+            with replacing(folder / RECORD) as temporary:
+                temporary.write_text(json.dumps(record), encoding="utf-8")
+        except OSError:  # nobody could stop it, nor see how it ends
+            process.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         deadline = time.monotonic() + START_LIMIT
         while not is_held(folder) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)

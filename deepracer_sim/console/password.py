@@ -81,7 +81,8 @@ def is_password(password: str) -> bool:
         cost = {name: int(content[name]) for name in COST}
         found = _hash(password[: LONGEST + 1], salt, cost)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingError(f"{file} is damaged: set the password again: deepracer console --set-password") from error
+        way_out = "set the password again: deepracer console --set-password"
+        raise SettingError(f"{file} is damaged: {way_out}") from error
     return hmac.compare_digest(found, expected)
 
 

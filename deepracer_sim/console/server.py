@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -16,7 +17,7 @@ from deepracer_sim.console import car_page, create_page, model_page, models_page
 from deepracer_sim.console.frame import TITLE
 from deepracer_sim.console.garage import Garage
 from deepracer_sim.console.guard import Guard, is_loopback
-from deepracer_sim.console.password import has_password, password_file
+from deepracer_sim.console.password import has_password, is_password, password_file
 from deepracer_sim.errors import SettingError
 
 STATIC = Path(__file__).parent / "static"
@@ -49,17 +50,17 @@ def serve(host: str, port: int, store: Path | None, races: Path | None, open_bro
             f"--host={host}: other machines could use the console: set a password first, with deepracer "
             f"console --set-password (its hash goes to {password_file()})"
         )
+    if not is_local:
+        is_password("")  # a damaged hash is better found now than by whoever logs in
     garage = Garage.opened(store, races)
     listening = _listening(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{'localhost' if is_local and shown == '127.0.0.1' else shown}:{listening.getsockname()[1]}"
+    shown = "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}"
     application = make_app(garage, is_local, not is_local)
     config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=2)
     server = _Server(config, address, open_browser)
-    try:
+    with suppress(KeyboardInterrupt):
         server.run([listening])
-    except KeyboardInterrupt:
-        pass
     print("\nThe console has ended; trainings go on.")
 
 
