@@ -23,7 +23,7 @@ ros: $(VENV)/installed-ros ## set up ROS 2 Jazzy in the virtual environment, bui
 extras: $(VENV)/installed-extras ## add what analyze, console and sweep need on top
 
 test: $(VENV)/installed-dev ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/installed-dev ## lint, format, types
 	@$(BIN)/python -m ruff check

@@ -71,6 +71,7 @@ setup(
             "mypy",
             "playwright>=1.50",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "stable-baselines3>=2.4",
         ],

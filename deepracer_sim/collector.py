@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -31,6 +32,9 @@ class Collector:
         critic: maps images and states to values.
         settings: say how long a rollout is; their seed is that of the exploration.
         trace: told of the steps.
+
+    Attributes:
+        on_step: called with what the cars see after each step, (N, height, width, channels) uint8.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Collector:
     ) -> None:
         self.env, self.network, self.critic, self.settings = env, network, critic, settings.ppo
         self.trace = trace
+        self.on_step: Callable[[Tensor], None] = lambda images: None
         self._generator = torch.Generator(env.device).manual_seed(settings.seed)
         env.reset()
         self.state = CriticState(env)
@@ -91,6 +96,7 @@ class Collector:
             self._episode_reward.masked_fill_(done, 0.0)
             self.env.reset(done)
             images = self.env.images()
+            self.on_step(images)
         last = self.critic(images, self.state.describe())
         columns = [torch.stack(column) for column in zip(*steps, strict=True)]
         columns[4] = torch.cat((columns[4], last[None]))

@@ -112,6 +112,7 @@ class RacingEnv:
         single = len(tracks) == 1
         self.track = (tracks[0] if single else stack(list(tracks), track_index.cpu())).to(self.device)
         self.track_length = self.track.length.expand(self.num_cars)
+        self.track_index = track_index
         self.track_names = [tracks[index].name for index in track_index.tolist()]
         # How many cars before this one are on the same track: 0, 1, 2, ... on each track.
         same = track_index[:, None] == track_index

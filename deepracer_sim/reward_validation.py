@@ -17,6 +17,10 @@ from deepracer_sim.reward_function import RewardFault, describe_params, read_sou
 from deepracer_sim.reward_trial import Trial, run_trial
 from deepracer_sim.track import Track
 
+TIMEOUT = 10.0
+"""Seconds for the file to run and all calls together."""
+MEMORY_LIMIT = 1 << 30
+"""Bytes of address space for the child."""
 LEAST_MEMORY = 256 << 20  # bytes; the interpreter with numpy takes about 175 MiB of address space
 
 
@@ -34,6 +38,7 @@ class ValidationReport:
         minimum: the smallest reward, None without one.
         mean: of the rewards, None without one.
         maximum: the largest reward, None without one.
+        rewards: of the states in order, None for a call with a fault; shorter if the function was ended.
     """
 
     path: str
@@ -45,6 +50,7 @@ class ValidationReport:
     minimum: float | None = None
     mean: float | None = None
     maximum: float | None = None
+    rewards: tuple[float | None, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -57,8 +63,8 @@ def validate_reward(
     track: Track,
     *,
     num_states: int = 400,
-    timeout: float = 10.0,
-    memory_limit: int = 1 << 30,
+    timeout: float = TIMEOUT,
+    memory_limit: int = MEMORY_LIMIT,
 ) -> ValidationReport:
     """Run a user's file in a child process and call its function with states from the whole track.
 
@@ -87,8 +93,37 @@ def validate_reward(
     except RewardFault as fault:
         return ValidationReport(name, track.name, (fault,))
     params = sample_params(track, num_states)
-    request = {"path": name, "source": source, "memory_limit": memory_limit, **_without_repeats(params)}
-    return _make_report(name, track.name, run_trial(request, timeout), params, timeout)
+    request = trial_request(name, source, params, memory_limit)
+    return try_params(request, track.name, params, timeout)
+
+
+def trial_request(
+    path: str, source: str, params: list[dict[str, Any]], memory_limit: int = MEMORY_LIMIT
+) -> dict[str, Any]:
+    """Return what `run_trial` asks the child; each direction's waypoints once instead of with every state."""
+    lines = {str(entry["is_reversed"]): entry["waypoints"] for entry in params}
+    states = [{**entry, "waypoints": str(entry["is_reversed"])} for entry in params]
+    return {
+        "path": path,
+        "source": source,
+        "memory_limit": memory_limit,
+        "states": states,
+        "waypoints": lines,
+    }
+
+
+def try_params(
+    request: dict[str, Any], track_name: str, params: list[dict[str, Any]], timeout: float = TIMEOUT
+) -> ValidationReport:
+    """Call a user's function with states of one's own, in a child process as `validate_reward` does.
+
+    Args:
+        request: of `trial_request`, for the same params.
+        track_name: that the states are from.
+        params: AWS's, one dict a state.
+        timeout: seconds for the file to run and all calls together.
+    """
+    return _make_report(request["path"], track_name, run_trial(request, timeout), params, timeout)
 
 
 def sample_states(track: Track, num_states: int) -> RewardState:
@@ -157,13 +192,6 @@ def format_report(report: ValidationReport) -> str:
     return "\n".join(lines)
 
 
-def _without_repeats(params: list[dict[str, Any]]) -> dict[str, Any]:
-    """Send each direction's waypoints once instead of with every state."""
-    lines = {str(entry["is_reversed"]): entry["waypoints"] for entry in params}
-    states = [{**entry, "waypoints": str(entry["is_reversed"])} for entry in params]
-    return {"states": states, "waypoints": lines}
-
-
 def _make_report(
     path: str, track_name: str, trial: Trial, params: list[dict[str, Any]], timeout: float
 ) -> ValidationReport:
@@ -185,6 +213,7 @@ def _make_report(
         minimum=min(rewards, default=None),
         mean=sum(rewards) / len(rewards) if rewards else None,
         maximum=max(rewards, default=None),
+        rewards=tuple(entry["reward"] for entry in calls),
     )
 
 

@@ -55,6 +55,7 @@ class RunFolder(WritableFolder):
     model/                 model.onnx and model_metadata.json of best.pt
     tensorboard/           the same numbers as event files
     training_graph.png
+    live                   what is driven just now, see `live_file.py`; only while a training is at work
     ```
 
     best.pt is of the best evaluated iteration, or of one that the user chose; then it stays that one.

@@ -5,6 +5,7 @@ The command line, the JSON in a run folder and the ROS parameters are all made f
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -56,11 +57,30 @@ def describe(error: ValidationError) -> str:
     return "; ".join(_describe(item) for item in error.errors())
 
 
-def _describe(item: Any) -> str:
-    name = ".".join(str(part) for part in item["loc"])
+def messages(error: ValidationError) -> dict[str, str]:
+    """Return what is wrong with each refused setting, by its name: `group.name`.
+
+    A fault of several settings together begins with the name of the one that should be changed, as in
+    `camera.width=32: must be ...`.
+    """
+    found: dict[str, str] = {}
+    for item in error.errors():
+        name, message = ".".join(str(part) for part in item["loc"]), _message(item)
+        begin, separator, rest = message.partition(": ")
+        shared = re.fullmatch(r"([a-z_.]+)=.*", begin) if separator and not name else None
+        found.setdefault(shared[1] if shared else name, rest if shared else message)
+    return found
+
+
+def _message(item: Any) -> str:
     message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     for words, sign in COMPARISONS.items():
         message = message.replace(words, sign)
+    return message
+
+
+def _describe(item: Any) -> str:
+    name, message = ".".join(str(part) for part in item["loc"]), _message(item)
     if item["type"] in ("missing", "extra_forbidden"):
         return f"{name}: {'missing' if item['type'] == 'missing' else 'no such setting'}"
     return f"{name}={item['input']!r}: {message}" if name else message

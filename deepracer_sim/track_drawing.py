@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from deepracer_sim import track_shape
 from deepracer_sim.errors import TrackError
+from deepracer_sim.shared_folder import shared_folder
 from deepracer_sim.track_shape import Line
 
 FARTHEST = 1000.0  # metres from the origin: there float32 still resolves 0.06 mm
@@ -109,3 +110,22 @@ def read_drawing(path: Path) -> Drawing:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise TrackError(f"track file {path}: {where}: {first['msg']}") from error
+
+
+def worlds_folder() -> Path:
+    """Find the folder of the built-in tracks: in a checkout beside the package, else where pip puts it.
+
+    Raises:
+        TrackError: there is none.
+    """
+    if folder := shared_folder("worlds", "*.yaml"):
+        return folder
+    raise TrackError(
+        f"no built-in tracks: neither {Path(__file__).resolve().parents[1] / 'worlds'} nor "
+        "share/deepracer_sim/worlds in a folder above it holds any .yaml file: install the package again"
+    )
+
+
+def builtin_names() -> list[str]:
+    """Name the built-in tracks in alphabetical order."""
+    return sorted(path.stem for path in worlds_folder().glob("*.yaml"))

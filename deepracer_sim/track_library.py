@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import sysconfig
 from pathlib import Path
-from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -17,49 +15,13 @@ from deepracer_sim import track_shape
 from deepracer_sim.errors import TrackError
 from deepracer_sim.file_replacement import replacing
 from deepracer_sim.track import Track
-from deepracer_sim.track_drawing import FARTHEST, NARROWEST, read_drawing
-from deepracer_sim.track_shape import Line
+from deepracer_sim.track_drawing import FARTHEST, NARROWEST, builtin_names, read_drawing, worlds_folder
+from deepracer_sim.track_shape import Line, TrackRow
 
 DUPLICATE_DISTANCE = 1e-4  # metres; what float32 can tell apart at the largest distance allowed
 FEWEST_WAYPOINTS, MOST_WAYPOINTS = 8, 3000  # the checks compare every segment with every other one
 RANDOM = "random:"  # in front of the seed of a track that is made up
 OPEN_GAP_FACTOR = 3.0  # the closing step may be this many times as long as the longest other one
-
-
-class TrackRow(NamedTuple):
-    """What a list of tracks says about one of them; metres."""
-
-    name: str
-    title: str
-    length: float
-    width: float
-    direction: str
-    min_radius: float
-
-
-def worlds_folder() -> Path:
-    """Find the folder of the built-in tracks: in a checkout beside the package, else where pip puts it.
-
-    Raises:
-        TrackError: there is none.
-    """
-    package = Path(__file__).resolve().parent
-    prefixes = [*package.parents, Path(sysconfig.get_path("data"))]
-    for folder in (
-        package.parent / "worlds",
-        *(prefix / "share/deepracer_sim/worlds" for prefix in prefixes),
-    ):
-        if any(folder.glob("*.yaml")):
-            return folder
-    raise TrackError(
-        f"no built-in tracks: neither {package.parent / 'worlds'} nor share/deepracer_sim/worlds in a folder "
-        "above it holds any .yaml file: install the package again"
-    )
-
-
-def builtin_names() -> list[str]:
-    """Name the built-in tracks in alphabetical order."""
-    return sorted(path.stem for path in worlds_folder().glob("*.yaml"))
 
 
 def load_track(name: str | os.PathLike[str]) -> Track:
@@ -131,7 +93,8 @@ def import_track(path: str | os.PathLike[str]) -> Track:
     try:
         rows = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, BadZipFile) as error:
-        raise TrackError(f"track file {path} cannot be read: {error}") from error
+        reason = str(error).partition(" If you trust")[0]  # nobody should trust a pickle
+        raise TrackError(f"track file {path} cannot be read: {reason}") from error
     if not isinstance(rows, np.ndarray):
         rows.close()
         raise TrackError(
@@ -203,15 +166,8 @@ def list_tracks() -> list[TrackRow]:
 
 def describe(track: Track, title: str = "") -> TrackRow:
     """Describe a single track."""
-    center, inner, outer = (line.double().cpu().numpy() for line in (track.center, track.inner, track.outer))
-    return TrackRow(
-        name=track.name,
-        title=title or track.name,
-        length=track_shape.length_of(center),
-        width=float(np.linalg.norm(outer - inner, axis=1).mean()),
-        direction="counter-clockwise" if track_shape.area_of(center) > 0.0 else "clockwise",
-        min_radius=float(track_shape.radii_of(center).min()),
-    )
+    lines = (line.double().cpu().numpy() for line in (track.center, track.inner, track.outer))
+    return track_shape.row_of(track.name, title, *lines)
 
 
 def _distinct_rows(name: str, rows: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,17 @@ Line = NDArray[np.float64]
 FINE_STEP = 0.005  # metres between the points of a line before it is resampled
 LARGEST_GAP = 0.01  # metres by which segments may miss their start; it is spread over the whole line
 LARGEST_MISALIGNMENT = 0.5  # degrees
+
+
+class TrackRow(NamedTuple):
+    """What a list of tracks says about one of them; metres."""
+
+    name: str
+    title: str
+    length: float
+    width: float
+    direction: str
+    min_radius: float
 
 
 def line_through(points: Line) -> Line:
@@ -211,3 +223,15 @@ def check_borders(name: str, center: Line, inner: Line, outer: Line) -> None:
             f"track {name!r}: inner border, centre line and outer border enclose {areas[0]:.2f}, "
             f"{areas[1]:.2f} and {areas[2]:.2f} square metres: each must enclose more than the one before"
         )
+
+
+def row_of(name: str, title: str, center: Line, inner: Line, outer: Line) -> TrackRow:
+    """Describe a track by its lines."""
+    return TrackRow(
+        name=name,
+        title=title or name,
+        length=length_of(center),
+        width=float(np.linalg.norm(outer - inner, axis=1).mean()),
+        direction="counter-clockwise" if area_of(center) > 0.0 else "clockwise",
+        min_radius=float(radii_of(center).min()),
+    )

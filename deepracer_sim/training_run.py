@@ -22,6 +22,7 @@ from deepracer_sim.errors import (
 from deepracer_sim.event_files import EventFiles
 from deepracer_sim.export import export
 from deepracer_sim.held_prints import HeldPrints
+from deepracer_sim.live_view import LiveView
 from deepracer_sim.other_simulator import OtherSimulator, print_note
 from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
 from deepracer_sim.settings import StopSettings, TrainSettings
@@ -138,7 +139,7 @@ def _train(
     try:
         trainer = make_trainer(run, course, log, simulator)
         prepare(trainer)
-        with EventFiles(run.path / TENSORBOARD, trainer.iteration) as board:
+        with EventFiles(run.path / TENSORBOARD, trainer.iteration) as board, LiveView(trainer):
             trainer.report = lambda row: _tell(row, log, board, report)
             try:
                 trainer.train()

@@ -31,7 +31,12 @@ def test_a_car_that_circles_at_1_m_per_s_takes_2_pi_seconds(race, tmp_path):
     assert entry.drive.is_finished and entry.drive.resets == 0
     assert (entry.number, entry.racer, entry.model) == (1, "steady", "steady")
     kept = race.bundle_path(entry)
-    assert sorted(file.name for file in kept.iterdir()) == ["entry.json", "model.onnx", "model_metadata.json"]
+    assert sorted(file.name for file in kept.iterdir()) == [
+        "driven_line.json",
+        "entry.json",
+        "model.onnx",
+        "model_metadata.json",
+    ]
     assert Race.open(race.path).entries() == ([entry], [])
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from disk_limit import full_disk
 
-from deepracer_sim import track_library, track_shape
+from deepracer_sim import shared_folder, track_shape
 from deepracer_sim.errors import TrackError
 from deepracer_sim.track import stack
 from deepracer_sim.track_library import (
@@ -103,8 +103,8 @@ def test_an_unknown_name_lists_the_choices(name):
 
 def test_installed_worlds_are_found(tmp_path, monkeypatch):
     package = tmp_path / "lib/python3/site-packages/deepracer_sim"
-    monkeypatch.setattr(track_library, "__file__", str(package / "track_library.py"))
-    monkeypatch.setattr(track_library.sysconfig, "get_path", lambda name: str(tmp_path / "elsewhere"))
+    monkeypatch.setattr(shared_folder, "__file__", str(package / "shared_folder.py"))
+    monkeypatch.setattr(shared_folder.sysconfig, "get_path", lambda name: str(tmp_path / "elsewhere"))
     with pytest.raises(TrackError, match="install the package again"):
         builtin_names()
     worlds = tmp_path / "share/deepracer_sim/worlds"

@@ -116,7 +116,8 @@ def test_the_stamps_of_a_frame_are_equal(world):
 
 def test_a_frame_is_published_once(world):
     twin = world.world.twin()
-    world.step(twin, 10)
+    for _ in range(10):  # one by one: best-effort topics may drop what comes in a burst
+        world.step(twin)
     world.world.peer.spin(0.3)
     for topic in ("/camera/image_raw", "/odom", "/joint_states"):
         stamps = [to_nanoseconds(message.header.stamp) for message in world.heard[topic]]

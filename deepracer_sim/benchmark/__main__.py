@@ -16,7 +16,7 @@ from deepracer_sim.benchmark.report import Figure, Machine, table, write_report
 from deepracer_sim.errors import DeepRacerError, GazeboError
 from deepracer_sim.gazebo.installation import find
 
-Name = Literal["simulator", "inference", "ppo", "ros", "car", "learning", "unseen", "gazebo"]
+Name = Literal["simulator", "inference", "ppo", "ros", "car", "learning", "unseen", "gazebo", "console"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,10 @@ def _measure(name: Name, options: Options) -> Iterator[Measured]:
     elif name == "car":
         yield car.measure_driver(), {}
         yield _measure_car_node(tell), {}
+    elif name == "console":
+        from deepracer_sim.benchmark.live_view import measure_live_view
+
+        yield measure_live_view(tell), {}
     elif name == "simulator":
         yield speed.measure_simulator(), {}
     else:

@@ -1,17 +1,42 @@
-"""Page: Create a model."""
+"""Pages: Create a model, and Clone one, which is the same form."""
 
 from __future__ import annotations
 
-from nicegui import ui
+from nicegui import run, ui
 
+from deepracer_sim.console.create_form import CreateForm
 from deepracer_sim.console.frame import frame
 from deepracer_sim.console.garage import Garage
+from deepracer_sim.console.model_making import read_parent
+from deepracer_sim.console.reward_section import RewardTrials
+from deepracer_sim.errors import ModelError
+
+HEAD = '<link rel="stylesheet" href="/static/create.css"><script src="/static/create.js"></script>'
+
+PATIENCE = 600.0
+"""Seconds that a half-filled form is kept for a browser that has lost the connection."""
 
 
 def add(garage: Garage) -> None:
-    """Register the page."""
+    """Register the pages."""
+    trials = RewardTrials(garage)
 
-    @ui.page("/create")
-    async def page() -> None:
-        with frame("Create a model"):
-            pass
+    @ui.page("/create", reconnect_timeout=PATIENCE)
+    async def create() -> None:
+        ui.add_head_html(HEAD)
+        with frame("Create a model", "Models") as info:
+            await CreateForm(garage, trials, info).show()
+
+    @ui.page("/models/{name}/clone", reconnect_timeout=PATIENCE)
+    async def clone(name: str) -> None:
+        ui.add_head_html(HEAD)
+        try:
+            parent = await run.io_bound(read_parent, garage.store, name)
+        except ModelError as error:
+            ui.context.client.status_code = 404
+            with frame("No such model", "Models"):
+                ui.label(str(error)).classes("soft")
+                ui.link("All models", "/")
+            return
+        with frame(f"Clone {name}", "Models") as info:
+            await CreateForm(garage, trials, info, parent).show()

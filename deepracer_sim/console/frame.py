@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nicegui import ui
@@ -12,6 +12,8 @@ from deepracer_sim.console.guard import COOKIE, LOGOUT
 TITLE = "DeepRacer"
 PLACES = {"Models": "/", "Races": "/races", "Tracks": "/tracks", "Car": "/car"}
 ACCENT = "#2f6fd6"
+EVERY_PAGE: list[Callable[[], None]] = []
+"""What other modules add to every page, such as the button that stops the car."""
 
 
 class Info:
@@ -70,6 +72,8 @@ def frame(title: str, place: str = "") -> Iterator[Info]:
         with menu, ui.menu():
             for name, path in PLACES.items():
                 ui.menu_item(name, on_click=lambda path=path: ui.navigate.to(path))
+    for add in EVERY_PAGE:
+        add()
     with ui.column().classes("page"):
         ui.label(title).classes("page-title").props("role=heading aria-level=1")
         yield info

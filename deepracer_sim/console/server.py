@@ -13,15 +13,26 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from deepracer_sim.console import car_page, create_page, model_page, models_page, races_page, tracks_page
+from deepracer_sim.console import (
+    car_page,
+    create_page,
+    model_page,
+    models_page,
+    race_page,
+    races_page,
+    season_page,
+    tracks_page,
+)
+from deepracer_sim.console.departure import Departure
 from deepracer_sim.console.frame import TITLE
 from deepracer_sim.console.garage import Garage
 from deepracer_sim.console.guard import Guard, is_loopback
 from deepracer_sim.console.password import has_password, is_password, password_file
+from deepracer_sim.console.upload_limit import UploadLimit
 from deepracer_sim.errors import SettingError
 
 STATIC = Path(__file__).parent / "static"
-PAGES = (models_page, create_page, model_page, races_page, tracks_page, car_page)
+PAGES = (models_page, create_page, model_page, races_page, race_page, season_page, tracks_page, car_page)
 """Modules whose `add(garage)` registers pages."""
 SOCKET_BACKLOG = 128
 
@@ -35,7 +46,7 @@ def make_app(garage: Garage, is_local: bool, needs_password: bool) -> Guard:
     nicegui_app.on_startup(garage.workshop.warm_up)
     nicegui_app.on_shutdown(garage.workshop.close)
     ui.run_with(app, title=TITLE, dark=None, show_welcome_message=False, favicon=STATIC / "favicon.svg")
-    return Guard(app, is_local, needs_password)
+    return Guard(Departure(UploadLimit(app)), is_local, needs_password)
 
 
 def serve(host: str, port: int, store: Path | None, races: Path | None, open_browser: bool) -> None:

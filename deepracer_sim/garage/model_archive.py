@@ -19,6 +19,7 @@ from deepracer_sim.garage.definition_file import format_definition
 from deepracer_sim.garage.model_lock import held
 from deepracer_sim.garage.store_folder import remove_dead_leftovers
 from deepracer_sim.garage.stored_model import POLICY, RUNS, StoredModel
+from deepracer_sim.live_file import LIVE
 
 SETTINGS_FILE = "settings.yaml"
 MOST_FILES = 20_000
@@ -97,7 +98,8 @@ def _own_files(root: Path) -> Iterator[Path]:
         for name in sorted(files):
             path = Path(folder) / name
             is_copy = path.match(f"{RUNS}/*/{POLICY}/*")  # of the model at the top, or an older one
-            if path.is_file() and not path.is_symlink() and not path.match(LEFTOVERS) and not is_copy:
+            is_leftover = path.match(LEFTOVERS) or path.match(f"{RUNS}/*/{LIVE}")
+            if path.is_file() and not path.is_symlink() and not is_leftover and not is_copy:
                 yield path
 
 

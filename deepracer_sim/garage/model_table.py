@@ -32,9 +32,9 @@ def format_model(model: StoredModel) -> str:
         ("folder", str(model.path)),
         ("created", record.created),
         *([("cloned from", record.parent)] if record.parent else []),
-        ("completion", _percent(model.completion)),
-        ("best lap", _seconds(model.best_lap, " s")),
-        ("trained", _duration(model.seconds)),
+        ("completion", percent(model.completion)),
+        ("best lap", lap_seconds(model.best_lap, " s")),
+        ("trained", duration(model.seconds)),
         ("drives", what_drives(model)),
     ]
     parts = ["\n".join(_aligned(rows, ()))]
@@ -58,9 +58,9 @@ def _row(model: ModelRow) -> tuple[str, ...]:
         model.name,
         model.status.value,
         tracks or "-",
-        _percent(model.completion),
-        _seconds(model.best_lap),
-        _duration(model.seconds),
+        percent(model.completion),
+        lap_seconds(model.best_lap),
+        duration(model.seconds),
     )
 
 
@@ -69,10 +69,10 @@ def _run_row(run: RunSummary) -> tuple[str, ...]:
     return (
         str(run.number),
         str(run.iterations),
-        _duration(run.seconds),
+        duration(run.seconds),
         str(best.iteration) if best else "-",
-        _percent(best.completion if best else math.nan),
-        _seconds(best.lap_time if best else math.nan),
+        percent(best.completion if best else math.nan),
+        lap_seconds(best.lap_time if best else math.nan),
     )
 
 
@@ -101,16 +101,18 @@ def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
     ]
 
 
-def _percent(share: float) -> str:
-    """Round down: 99.9 % must not read as all."""
+def percent(share: float) -> str:
+    """Write a share of 1, rounded down: 99.9 % must not read as all; NaN is none."""
     return "-" if math.isnan(share) else f"{math.floor(100 * share + 1e-9)} %"
 
 
-def _seconds(time: float, unit: str = "") -> str:
+def lap_seconds(time: float, unit: str = "") -> str:
+    """Write a lap time; NaN is none."""
     return "-" if math.isnan(time) else f"{time:.2f}{unit}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time of training as hours, minutes and seconds; 0 is none."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if seconds else "-"

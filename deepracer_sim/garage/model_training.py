@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -144,7 +145,13 @@ def _recorded(model: StoredModel, number: int) -> Iterator[None]:
         fresh = StoredModel(model.path, model.record)
         with suppress(DeepRacerError, OSError):  # how the training ended matters more
             iterations = next((run.iterations for run in fresh.summaries if run.number == number), 0)
-            entry = TrainingRecord(run=number, state=state, iterations=iterations, message=shown(message))
+            entry = TrainingRecord(
+                run=number,
+                state=state,
+                iterations=iterations,
+                message=shown(message),
+                process=os.getpid(),
+            )
             write_record(model.path / TRAINING, entry)
 
     record("training")

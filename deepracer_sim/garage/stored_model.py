@@ -77,6 +77,7 @@ class TrainingRecord(Settings):
     state: TrainingState
     iterations: int = Field(0, ge=0)
     message: Text = ""
+    process: int = Field(0, ge=0, description="that trains; it means something only while the model is held")
 
 
 Record = TypeVar("Record", ModelRecord, TrainingRecord)

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepracer_sim.errors import RaceError
+from deepracer_sim.races.driven_line import LINE, DrivenLine
 from deepracer_sim.races.driving import drive, judged, load_entry
 from deepracer_sim.races.entry import LONGEST_NAME, Entry, shown_name
 from deepracer_sim.races.model_source import copy_bundle
@@ -35,6 +36,7 @@ def enter(race: Race, model: str, racer: str | None = None, store: Path | None =
             called = shown_name(copy_bundle(model, bundle, store)[:LONGEST_NAME])
             loaded = load_entry(bundle)
             evaluation = drive(loaded, race.rules, race.course())
+            (bundle / LINE).write_text(DrivenLine.of(evaluation).model_dump_json())
             return race.add(bundle, racer or called, called, judged(evaluation))
     except OSError as error:
         raise RaceError(f"no room for a copy of {model}: {error.strerror or error}; set TMPDIR") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from deepracer_sim.errors import DeepRacerError, ModelError, RaceError
 from deepracer_sim.file_replacement import replacing
 from deepracer_sim.garage.model_name import check_name
+from deepracer_sim.races.driven_line import LINE
 from deepracer_sim.races.entry import Drive, Entry
 from deepracer_sim.races.record_file import Sha256, Time, locked, now, read_record, record_bytes
 from deepracer_sim.races.rules import RaceRules
@@ -48,7 +49,7 @@ class Race:
     race.json        rules and state
     track.npy        what is driven on; an unseen one only its owner may read
     secret.json      seed and nonce of an unseen track, until the race is closed
-    entries/00001/   model.onnx, model_metadata.json, entry.json
+    entries/00001/   model.onnx, model_metadata.json, entry.json, driven_line.json
     published/       the leaderboard: the only part to hand to others
     ```
 
@@ -150,7 +151,7 @@ class Race:
         """Keep an entry that was driven; it is in the race completely or not at all.
 
         Args:
-            bundle: folder with its model.onnx and model_metadata.json.
+            bundle: folder with its model.onnx and model_metadata.json, and the driven line, if it is kept.
             racer: under which name it drives.
             model: what its owner calls it.
             drive: its laps.
@@ -176,6 +177,10 @@ class Race:
                 temporary.mkdir(parents=True)
                 for name in BUNDLE:
                     shutil.copyfile(bundle / name, temporary / name)
+                if (bundle / LINE).exists():
+                    shutil.copyfile(bundle / LINE, temporary / LINE)
+                    if self.is_secret:  # it shows the track
+                        (temporary / LINE).chmod(0o600)
                 (temporary / ENTRY).write_bytes(record_bytes(entry))
                 temporary.rename(target)
             except OSError as error:

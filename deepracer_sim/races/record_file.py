@@ -24,14 +24,19 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Record = TypeVar("Record", bound=Settings)
 
 
-def read_record(file: Path, kind: type[Record]) -> Record:
+def read_record(file: Path, kind: type[Record], largest: int = LARGEST) -> Record:
     """Read a record.
+
+    Args:
+        file: of it.
+        kind: of record.
+        largest: bytes that it may have.
 
     Raises:
         RaceError: it is missing or damaged.
     """
     try:
-        if (size := file.stat().st_size) > LARGEST:
+        if (size := file.stat().st_size) > largest:
             raise RaceError(f"{file} is damaged: {size} bytes")
         return kind(**json.loads(file.read_text(encoding="utf-8")))
     except ValidationError as error:
