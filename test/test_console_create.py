@@ -285,3 +285,11 @@ def test_a_full_disk_is_told_in_the_stores_words(chromium, tmp_path):
             page.locator(".create-words", has_text="No space left").wait_for(timeout=SLOW)
             page.on("dialog", lambda dialog: dialog.accept())
         assert not ModelStore(disk / "models").has("big")
+
+
+def test_a_track_in_the_address_is_chosen(chromium, url):
+    with opened(chromium, url, "/create?track=bowtie") as page:
+        page.get_by_role("checkbox", name="Bowtie", checked=True).wait_for()
+        assert page.get_by_role("checkbox", checked=True).count() == 1
+    with opened(chromium, url, "/create?track=..%2F..%2Fetc%2Fpasswd") as page:
+        page.get_by_role("checkbox", name="re:Invent 2018", checked=True).wait_for()

@@ -40,6 +40,7 @@ def reward_function(params):
 PATIENCE = 60_000
 """Milliseconds for a process to load torch on a busy machine."""
 STATE = "document.querySelector('live-cars').state"
+SPINS = "() => [...document.querySelectorAll('.q-spinner')].some(one => one.offsetParent)"
 CHART = """() => {
     const place = document.querySelector('.learning-chart');
     return getElement(Number(place.id.slice(1))).chart.getOption().series.map(series => series.data.length);
@@ -268,4 +269,7 @@ def test_iterations_are_compared_and_one_is_chosen(chromium, url, store):
         assert page.locator("tr", has_text="drives").locator("td").first.inner_text() == f"{other}"
         press(page, "Back to the best")
         page.get_by_text(f"Iteration {best}: the best one so far.").wait_for()
+        assert page.locator(".model-state").inner_text() == "ready"  # not training, although it is locked
+        page.wait_for_function(f"() => !({SPINS})()")
+        assert page.locator(".model-state").inner_text() == "ready"
     assert store.open("trained").status is Status.READY

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -86,9 +87,7 @@ def _measure(folder: Path, console: Console, tell: Callable[[str], None], rounds
             order = list(modes.items())
             for name, mode in order[turn % len(order) :] + order[: turn % len(order)]:
                 with mode(trainer, console.url):
-                    _drive(
-                        trainer, console, WARM_UP
-                    )
+                    _drive(trainer, console, WARM_UP)
                     found[name].append(_drive(trainer, console, SECONDS))
                 trainer.collector.on_step = lambda images: None
     return list(_figures(found))
@@ -177,7 +176,7 @@ def _served(folder: Path) -> Iterator[Console]:
             raise RunError("the console does not start")
         yield Console(found.group(), program.pid)
     finally:
-        program.terminate()
+        program.send_signal(signal.SIGINT)
         program.wait()
 
 

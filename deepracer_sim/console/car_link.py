@@ -25,8 +25,8 @@ SILENT = 2.0
 """Seconds without an answer after which it is said that a car does not answer."""
 AGAIN = 1.0
 """Seconds before a bridge that has died is started anew."""
-LAST_LINE = 2**22
-"""Bytes of a line at most: a picture is far smaller."""
+LONGEST_LINE = 2**22
+"""Bytes: a picture is far smaller."""
 OFF = "The car has not answered. Switch it off by hand."
 
 
@@ -146,16 +146,20 @@ class CarLink:
 
     async def _serve(self) -> None:
         """Start a bridge, and listen until it ends."""
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "deepracer_sim.ros.car_bridge",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=LAST_LINE,
-            start_new_session=True,  # Ctrl-C is for the console, which ends the bridge
-        )
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "deepracer_sim.ros.car_bridge",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=LONGEST_LINE,
+                start_new_session=True,  # Ctrl-C is for the console, which ends the bridge
+            )
+        except OSError as error:
+            self.fault = f"The bridge to ROS cannot be started: {error.strerror or error}"
+            return
         assert process.stdin is not None and process.stdout is not None
         watch = asyncio.create_task(self._watch())
         has_spoken = False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
-from nicegui import run, ui
+from nicegui import ui
 
 from deepracer_sim.console.action_space_editor import ActionSpaceEditor, actions_of, middle_speed
 from deepracer_sim.console.frame import Info
@@ -60,14 +61,20 @@ class CreateForm:
         trials: of reward functions.
         info: of the page.
         parent: the model that is to be cloned.
+        track: that is chosen at first, in place of the default or the parent's.
     """
 
     def __init__(
-        self, garage: Garage, trials: RewardTrials, info: Info, parent: Parent | None = None
+        self,
+        garage: Garage,
+        trials: RewardTrials,
+        info: Info,
+        parent: Parent | None = None,
+        track: str | None = None,
     ) -> None:
         self._garage, self._trials, self._info, self._parent = garage, trials, info, parent
         base = parent.settings if parent else fast_profile()
-        self._tracks: list[str] = list(base.track)
+        self._tracks: list[str] = [track] if track else list(base.track)
         self._form = SettingsForm(base, info, self._changed, self._clone_faults)
         self._steps: dict[str, ui.link] = {}
         self._world = base.world
@@ -86,7 +93,7 @@ class CreateForm:
         ui.context.client.on_connect(self._drive)
 
     async def _show_sections(self) -> None:
-        examples = await run.io_bound(reward_examples) or []
+        examples = await to_thread(reward_examples)
         with self._section(0):
             self._details = ModelDetails(self._garage, self._parent, self._details_changed, self._create_only)
             if self._parent is None:
@@ -277,7 +284,7 @@ class CreateForm:
         if train:
             words = ["models", "train", name]
             try:
-                await run.io_bound(self._garage.jobs.start, "train", name, words)
+                await to_thread(self._garage.jobs.start, "train", name, words)
             except DeepRacerError as error:
                 self._say(f"{name} is made, but its training has not started: {error}", "bad")
                 return

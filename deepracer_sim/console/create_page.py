@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from nicegui import run, ui
+from asyncio import to_thread
+
+from nicegui import ui
 
 from deepracer_sim.console.create_form import CreateForm
 from deepracer_sim.console.frame import frame
 from deepracer_sim.console.garage import Garage
+from deepracer_sim.console.kept_tracks import track_named
 from deepracer_sim.console.model_making import read_parent
 from deepracer_sim.console.reward_section import RewardTrials
 from deepracer_sim.errors import ModelError
@@ -22,16 +25,17 @@ def add(garage: Garage) -> None:
     trials = RewardTrials(garage)
 
     @ui.page("/create", reconnect_timeout=PATIENCE)
-    async def create() -> None:
+    async def create(track: str = "") -> None:
         ui.add_head_html(HEAD)
+        chosen = await to_thread(track_named, garage.tracks, track)
         with frame("Create a model", "Models") as info:
-            await CreateForm(garage, trials, info).show()
+            await CreateForm(garage, trials, info, track=chosen).show()
 
     @ui.page("/models/{name}/clone", reconnect_timeout=PATIENCE)
     async def clone(name: str) -> None:
         ui.add_head_html(HEAD)
         try:
-            parent = await run.io_bound(read_parent, garage.store, name)
+            parent = await to_thread(read_parent, garage.store, name)
         except ModelError as error:
             ui.context.client.status_code = 404
             with frame("No such model", "Models"):

@@ -154,11 +154,13 @@ class IterationsView:
         number = None if iteration is None else int(iteration)
         self._spinner.set_visibility(True)
         store, run_number = str(self._garage.store.path), self._state.runs[-1]
+        self._states.choosing.add(self._name)
         try:
             await self._garage.workshop.run(choose, store, self._name, number, run_number)
         except (DeepRacerError, OSError, BrokenProcessPool) as error:
             show_fault(error)
         finally:
+            self._states.choosing.discard(self._name)
             self._spinner.set_visibility(False)
         await asyncio.sleep(0)
         await self.show(await self._states.of(self._name, is_fresh=True))

@@ -156,6 +156,7 @@ class Jobs:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                cwd=folder,  # where no file has a model's name
                 env=self._environment,
             )
         threading.Thread(target=process.wait, daemon=True).start()  # so that it leaves no zombie

@@ -50,7 +50,7 @@ class LeaderboardView:
         for name, slot in (("racer", RACER), ("place", PLACE), ("laps", LAPS), ("resets", RESETS)):
             self.table.add_slot(f"body-cell-{name}", slot)
         self.nobody = ui.label("No entries yet: enter one of your models.").classes("soft")
-        self.note = ui.label("* with the penalties of its resets").classes("soft")
+        self.note = ui.label("* with the penalties of its resets").classes("soft gt-sm")  # as the laps
         self.problems = ui.column().classes("w-full gap-1")
 
     def show(self, board: Leaderboard) -> None:

@@ -93,10 +93,14 @@ class ModelStates:
 
     Args:
         garage: of the models.
+
+    Attributes:
+        choosing: models of which an iteration is being chosen; that locks them as a training does.
     """
 
     def __init__(self, garage: Garage) -> None:
         self._garage = garage
+        self.choosing: set[str] = set()
         self._metrics: dict[Path, RunMetrics] = {}
         self._found: dict[str, tuple[float, ModelState]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -118,10 +122,12 @@ class ModelStates:
         async with self._locks.setdefault(name, asyncio.Lock()):
             if name in self._found and not is_fresh and time.monotonic() - self._found[name][0] < FRESH:
                 return self._found[name][1]
-            self._found.pop(name, None)
+            _, before = self._found.pop(name, (0.0, None))
             model = await to_thread(self._garage.store.open, name)
             state = await to_thread(self._read, model)
             state = replace(state, drives=self._choice(model))
+            if before and name in self.choosing:
+                state = replace(state, status=before.status, fault=before.fault)
             self._found[name] = time.monotonic(), state
             return state
 

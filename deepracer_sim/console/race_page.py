@@ -51,7 +51,7 @@ def add(garage: Garage) -> None:
             board = await asyncio.to_thread(Leaderboard.of, race)
         except RaceError as error:
             with frame("No such race", "Races"):
-                ui.label(str(error)).classes("soft")
+                ui.label(f"{capital(str(error))}.").classes("soft")
                 ui.link("All races", "/races")
             return ui.context.client.build_response(request, 404)
         ui.add_head_html(SCRIPT)
