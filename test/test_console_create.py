@@ -15,8 +15,8 @@ from small_disk import small_disk
 from small_models import SOURCE, definition
 from small_runs import circle_track, small_settings
 
+from deepracer_sim.console.create.model_making import ModelPlan, make_model
 from deepracer_sim.console.jobs import Jobs
-from deepracer_sim.console.model_making import ModelPlan, make_model
 from deepracer_sim.garage.model_store import ModelStore
 from deepracer_sim.settings import ActionSettings, TrainSettings
 

@@ -13,16 +13,22 @@ from small_runs import circle_track, small_settings
 
 from deepracer_inference.action_space import DiscreteActionSpace
 from deepracer_sim import training_run
-from deepracer_sim.console.action_space_editor import actions_of, draw_actions, middle_speed
-from deepracer_sim.console.model_making import ModelPlan, changed_meaning, lacking, make_model, read_parent
-from deepracer_sim.console.parameter_reference import PARAMETERS, parameter_text
-from deepracer_sim.console.reward_check import check_reward, map_reward
-from deepracer_sim.console.reward_drawing import LEVELS, HeatScale, draw_reward, scale_of
-from deepracer_sim.console.reward_examples import reward_examples
-from deepracer_sim.console.reward_grid import BESIDE, ROAD_LANES
-from deepracer_sim.console.setting_texts import ABOUT, LABELS, UNITS
-from deepracer_sim.console.settings_form import field_of, range_text, read_settings, text_of, value_of
-from deepracer_sim.console.track_shapes import shape_of
+from deepracer_sim.console.create.action_space_editor import actions_of, draw_actions, middle_speed
+from deepracer_sim.console.create.model_making import (
+    ModelPlan,
+    changed_meaning,
+    lacking,
+    make_model,
+    read_parent,
+)
+from deepracer_sim.console.create.parameter_reference import PARAMETERS, parameter_text
+from deepracer_sim.console.create.reward_check import check_reward, map_reward
+from deepracer_sim.console.create.reward_drawing import LEVELS, HeatScale, draw_reward, scale_of
+from deepracer_sim.console.create.reward_examples import reward_examples
+from deepracer_sim.console.create.reward_grid import BESIDE, ROAD_LANES
+from deepracer_sim.console.create.setting_texts import ABOUT, LABELS, UNITS
+from deepracer_sim.console.create.settings_form import field_of, range_text, read_settings, text_of, value_of
+from deepracer_sim.console.tracks.track_shapes import shape_of
 from deepracer_sim.errors import ModelError
 from deepracer_sim.garage.model_store import ModelStore
 from deepracer_sim.profiles import for_gazebo

@@ -12,12 +12,12 @@ pytest.importorskip("nicegui")
 
 from small_models import definition
 
-from deepracer_sim.console.kept_comparison import kept_comparisons, kept_iterations
-from deepracer_sim.console.learning_chart import MOST_POINTS, smoothed, thinned
-from deepracer_sim.console.log_view import MOST_LINES, PRINTS, PROGRESS, STEPS, log_text
-from deepracer_sim.console.past_evaluations import new_evaluation, past_evaluations
-from deepracer_sim.console.run_metrics import RunMetrics, judged, seconds_left, speed
-from deepracer_sim.console.training_view import clock
+from deepracer_sim.console.model.kept_comparison import kept_comparisons, kept_iterations
+from deepracer_sim.console.model.learning_chart import MOST_POINTS, smoothed, thinned
+from deepracer_sim.console.model.log_view import MOST_LINES, PRINTS, PROGRESS, STEPS, log_text
+from deepracer_sim.console.model.past_evaluations import new_evaluation, past_evaluations
+from deepracer_sim.console.model.run_metrics import RunMetrics, judged, seconds_left, speed
+from deepracer_sim.console.model.training_view import clock
 from deepracer_sim.errors import ModelError
 from deepracer_sim.garage.model_store import ModelStore
 from deepracer_sim.settings import StopSettings

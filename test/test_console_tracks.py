@@ -18,9 +18,9 @@ from console_server import opened, served
 from playwright.sync_api import expect
 from small_runs import circle_track
 
-from deepracer_sim.console import kept_tracks
-from deepracer_sim.console.track_drawing_view import _grid
-from deepracer_sim.console.track_shapes import TrackShape, builtin_shape, generated_shape, shape_of
+from deepracer_sim.console.tracks import kept_tracks
+from deepracer_sim.console.tracks.track_drawing_view import _grid
+from deepracer_sim.console.tracks.track_shapes import TrackShape, builtin_shape, generated_shape, shape_of
 from deepracer_sim.errors import TrackError
 from deepracer_sim.track_drawing import builtin_names
 

@@ -20,7 +20,7 @@ from onnx_models import metadata, network_bytes
 from playwright.sync_api import expect
 from small_runs import circle_track, small_settings
 
-from deepracer_sim.console.model_upload import safe_name
+from deepracer_sim.console.models.model_upload import safe_name
 from deepracer_sim.console.upload_limit import MOST_BYTES
 from deepracer_sim.errors import ModelError
 from deepracer_sim.garage.definition import ModelDefinition

@@ -9,7 +9,7 @@ import stat
 import pytest
 from race_models import drive_of, enter_circling, make_race, write_bundle
 
-from deepracer_sim.console.race_board import replay
+from deepracer_sim.console.races.race_board import replay
 from deepracer_sim.errors import RaceError
 from deepracer_sim.races.driven_line import LINE, DrivenLine
 

@@ -8,8 +8,8 @@ pytest.importorskip("nicegui")
 
 from small_models import definition
 
-from deepracer_sim.console.model_list import ModelList
-from deepracer_sim.console.reward_thumbnail import thumbnail
+from deepracer_sim.console.models.model_list import ModelList
+from deepracer_sim.console.models.reward_thumbnail import thumbnail
 from deepracer_sim.garage.model_store import ModelStore
 from deepracer_sim.garage.stored_model import Status
 

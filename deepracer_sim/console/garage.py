@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepracer_sim.console.jobs import Jobs
-from deepracer_sim.console.track_shapes import TrackShapes
+from deepracer_sim.console.tracks.track_shapes import TrackShapes
 from deepracer_sim.console.workshop import Workshop
 from deepracer_sim.garage.model_store import ModelStore
 from deepracer_sim.garage.store_folder import ENVIRONMENT as STORE

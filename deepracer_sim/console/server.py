@@ -13,21 +13,17 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from deepracer_sim.console import (
-    car_page,
-    create_page,
-    model_page,
-    models_page,
-    race_page,
-    races_page,
-    season_page,
-    tracks_page,
-)
+from deepracer_sim.console.car import car_page
+from deepracer_sim.console.create import create_page
 from deepracer_sim.console.departure import Departure
 from deepracer_sim.console.frame import TITLE
 from deepracer_sim.console.garage import Garage
 from deepracer_sim.console.guard import Guard, is_loopback
+from deepracer_sim.console.model import model_page
+from deepracer_sim.console.models import models_page
 from deepracer_sim.console.password import has_password, is_password, password_file
+from deepracer_sim.console.races import race_page, races_page, season_page
+from deepracer_sim.console.tracks import tracks_page
 from deepracer_sim.console.upload_limit import UploadLimit
 from deepracer_sim.errors import SettingError
 

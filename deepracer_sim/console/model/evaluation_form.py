@@ -1,0 +1,135 @@
+"""The form that begins an evaluation."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+
+from nicegui import ui
+from pydantic import ValidationError
+
+from deepracer_sim.console.frame import Info
+from deepracer_sim.console.garage import Garage
+from deepracer_sim.console.model.model_state import ModelState, ModelStates
+from deepracer_sim.console.model.past_evaluations import new_evaluation
+from deepracer_sim.console.tracks.track_select import TrackSelect
+from deepracer_sim.errors import DeepRacerError
+from deepracer_sim.garage.stored_model import POLICY
+from deepracer_sim.settings import EvaluateSettings, messages
+
+KIND = "evaluate"
+CLEAN, RANDOMISED = "as they are", "drawn at random"
+ABOUT = """
+The policy drives as well as it can: the most probable action each time, nothing is tried out.
+
+**Laps** are driven one after another. Where the car leaves the road it is put back and pays 5 seconds;
+after 20 times the evaluation ends.
+
+**Car and pictures**: as they are, every evaluation is the same. Drawn at random, as in training, each has a
+car and light of its own: what drives well there will rather drive in reality.
+
+**Iteration**: which policy; empty for the one that drives.
+"""
+
+
+class EvaluationForm:
+    """The form, and the job that it begins.
+
+    Args:
+        garage: of the model.
+        states: of models.
+        info: the page's pane.
+        state: of it, now.
+    """
+
+    def __init__(self, garage: Garage, states: ModelStates, info: Info, state: ModelState) -> None:
+        self._garage, self._states, self._name = garage, states, state.model.name
+        with ui.row().classes("model-card-head no-wrap"):
+            ui.label("Evaluate").classes("model-card-title")
+            info.button("Evaluate", ABOUT)
+        with ui.element("form").classes("w-full") as form, ui.element("div").classes("model-form"):
+            self._track = TrackSelect(garage, state.settings.track)
+            defaults = EvaluateSettings()
+            self._laps = ui.number("Laps", value=defaults.laps, precision=0)
+            self._manner = ui.select([CLEAN, RANDOMISED], value=CLEAN, label="Car and pictures")
+            self._seed = ui.number("Seed of the draws", value=0, precision=0)
+            self._seed.bind_visibility_from(self._manner, "value", value=RANDOMISED)
+            self._way = ui.select(["forwards", "backwards"], value="forwards", label="Direction")
+            self._iteration = ui.number("Iteration", placeholder="the one that drives", precision=0)
+            self._iteration.props("clearable stack-label")
+            for field in (self._laps, self._manner, self._seed, self._way, self._iteration):
+                field.props("outlined dense options-dense").classes("w-full")
+        form.on("submit.prevent", self._begin)
+        self._fault = ui.label().classes("bad model-words").props("role=alert")
+        with ui.row().classes("items-center mt-3 gap-3"):
+            self._button = ui.button("Evaluate", icon="flag", on_click=self._begin).props(
+                "unelevated no-caps"
+            )
+            self._stop = ui.button("Stop", on_click=self._end).props("outline no-caps")
+            self._spinner = ui.spinner(size="1.4em")
+            self._words = ui.label().classes("soft")
+        with form:
+            ui.element("button").props("type=submit hidden aria-hidden=true tabindex=-1")
+
+    async def fill(self) -> None:
+        """Offer all tracks."""
+        await self._track.fill()
+
+    def show(self, state: ModelState) -> None:
+        """Show whether an evaluation is at work, and what went wrong in the last one."""
+        job, is_able = state.jobs.get(KIND), bool(state.rows) or state.model.has_policy
+        is_running = job is not None and job.is_running
+        for element in (self._stop, self._spinner):
+            element.set_visibility(is_running)
+        self._button.set_enabled(is_able and not is_running)
+        self._iteration.set_visibility(not state.model.has_policy)
+        idle = "" if is_able else "Nothing drives yet: train it first."
+        self._words.text = "It drives ..." if is_running else idle
+        if job is not None and not is_running:
+            self._fault.text = job.fault
+        self._fault.set_visibility(bool(self._fault.text))
+
+    async def _begin(self) -> None:
+        self._fault.text = ""
+        for field in (self._laps, self._seed, self._iteration):
+            field.error = None
+        try:
+            settings = EvaluateSettings(
+                track=self._track.value,
+                laps=self._laps.value,
+                randomised=self._manner.value == RANDOMISED,
+                reversed=self._way.value == "backwards",
+                seed=self._seed.value or 0,
+            )
+            state = await self._states.of(self._name, is_fresh=True)
+            policy = state.model.policy_path()
+            words = evaluate_words(state, settings)
+            if self._iteration.value is not None and policy != state.model.path / POLICY:
+                words += ["--iteration", f"{int(self._iteration.value)}"]
+            await to_thread(self._garage.jobs.start, KIND, self._name, words)
+        except ValidationError as error:
+            faults = messages(error)
+            self._laps.error, self._seed.error = faults.get("laps"), faults.get("seed")
+            self._fault.text = faults.get("track", "")
+        except DeepRacerError as error:
+            self._fault.text = str(error)
+        self._fault.set_visibility(bool(self._fault.text))
+
+    async def _end(self) -> None:
+        job = await to_thread(self._garage.jobs.running, KIND, self._name)
+        if job:
+            job.stop()
+
+
+def evaluate_words(state: ModelState, settings: EvaluateSettings) -> list[str]:
+    """Return the words of the `deepracer` command that evaluates what drives a model.
+
+    Raises:
+        ModelError: nothing does.
+    """
+    policy = state.model.policy_path()
+    return [
+        "evaluate", str(policy), "--track", settings.track, "--laps", f"{settings.laps}",
+        "--randomised" if settings.randomised else "--no-randomised",
+        "--reversed" if settings.reversed else "--no-reversed",
+        "--seed", f"{settings.seed}", "--output", str(new_evaluation(state.model, policy)),
+    ]  # fmt: skip
