@@ -104,6 +104,7 @@ class Jobs:
         self.folder = folder
         self._environment = {**os.environ, **(environment or {})}
         self._lock = threading.Lock()
+        self._known: dict[str, Job] = {}
 
     def start(self, kind: str, subject: str, words: Sequence[str]) -> Job:
         """Start a job.
@@ -127,14 +128,14 @@ class Jobs:
 
     def all(self) -> list[Job]:
         """Return the jobs, the newest first."""
-        found = []
-        with suppress(FileNotFoundError):
-            for name in sorted(os.listdir(self.folder), reverse=True):
-                with suppress(OSError, ValueError, TypeError, KeyError):
-                    content = json.loads((self.folder / name / RECORD).read_text(encoding="utf-8"))
-                    content["words"] = tuple(content["words"])
-                    found.append(Job(folder=self.folder / name, **content))
-        return found
+        try:
+            names = sorted(os.listdir(self.folder), reverse=True)
+        except FileNotFoundError:
+            return []
+        # What a record says does not change.
+        known = {name: self._known.get(name) or self._read(name) for name in names}
+        self._known = {name: job for name, job in known.items() if job}
+        return list(self._known.values())
 
     def last(self, kind: str, subject: str) -> Job | None:
         """Return the newest job of a kind for a subject."""
@@ -144,6 +145,13 @@ class Jobs:
         """Return the job of a kind for a subject if it is at work."""
         job = self.last(kind, subject)
         return job if job and job.is_running else None
+
+    def _read(self, name: str) -> Job | None:
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            content = json.loads((self.folder / name / RECORD).read_text(encoding="utf-8"))
+            content["words"] = tuple(content["words"])
+            return Job(folder=self.folder / name, **content)
+        return None  # half made, or not ours
 
     def _start(self, kind: str, subject: str, words: Sequence[str]) -> Job:
         started = time.time()

@@ -59,6 +59,7 @@ class Workshop:
 
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends the pool
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded: trainings need the cores
     threading.Thread(target=_end_with_the_server, daemon=True).start()
 
 
@@ -71,6 +72,4 @@ def _end_with_the_server() -> None:
 
 
 def _load() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+    import torch  # noqa: F401
