@@ -63,8 +63,8 @@ def folder(tmp_path_factory):
     endless = ModelDefinition.packed(small_settings(track, 100_000).replaced(reward=reward), EVIL)
     for name in ("endless", "killed", "twice"):
         store.create(name, endless)
-    trained = store.create("trained", ModelDefinition.packed(small_settings(track, 6)))
-    train(trained)
+    for name, iterations in (("trained", 6), ("short", 2)):
+        train(store.create(name, ModelDefinition.packed(small_settings(track, iterations))))
     return folder
 
 
@@ -273,3 +273,42 @@ def test_iterations_are_compared_and_one_is_chosen(chromium, url, store):
         page.wait_for_function(f"() => !({SPINS})()")
         assert page.locator(".model-state").inner_text() == "ready"
     assert store.open("trained").status is Status.READY
+
+
+def test_the_menu_and_the_stop_rules(chromium, url, store):
+    with shown(chromium, url, "short") as page:
+        press(page, "Train on")
+        page.get_by_label("Iterations at most").fill("0")
+        page.get_by_role("dialog").get_by_role("button", name="Train", exact=True).click()
+        page.get_by_text("must be >= 1").wait_for()
+        page.get_by_label("Iterations at most").fill("3")
+        page.get_by_role("dialog").get_by_role("button", name="Train", exact=True).click()
+        wait_for_iteration(page, 3)
+        wait_for_status(page, "ready")
+        assert store.open("short").run_numbers() == [1] and rows(store, "short") == 3
+
+        press(page, "More")
+        page.get_by_text("Make an analysis report").click()
+        with page.context.expect_page() as report:
+            page.get_by_role("dialog").get_by_role("link", name="Open").click()
+        report.value.wait_for_selector("html[data-ready]", state="attached")
+        report.value.close()
+
+        press(page, "More")
+        page.get_by_text("Rename", exact=True).click()
+        page.get_by_label("New name").fill("trained")
+        press(page, "Rename")
+        page.get_by_role("alert").filter(has_text="trained").wait_for()
+        page.get_by_label("New name").fill("renamed")
+        press(page, "Rename")
+        page.wait_for_url("**/models/renamed")
+
+        press(page, "More")
+        page.get_by_text("Delete", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        page.get_by_text("renamed is in the trash").wait_for()
+        assert not store.has("renamed")
+        page.wait_for_function("() => location.pathname + location.search === '/'")
+        press(page, "Undo")
+        page.get_by_role("link", name="renamed").wait_for()
+        assert rows(store, "renamed") == 3

@@ -99,11 +99,8 @@ class ModelExports:
             ui.navigate.to(f"/models/{new}")
 
     async def _delete(self) -> None:
-        async def after() -> None:
-            ui.navigate.to(f"/models/{self._name}")
-
-        if await ask_delete(self._garage, self._name, after):
-            ui.navigate.to("/")
+        if await ask_delete(self._garage, self._name):
+            ui.navigate.to(f"/?deleted={self._name}")
 
 
 def pack_for_car(store: str, name: str, file: str) -> None:

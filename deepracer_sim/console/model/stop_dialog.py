@@ -6,6 +6,7 @@ from nicegui import ui
 from pydantic import ValidationError
 
 from deepracer_sim.console.model.model_state import ModelState
+from deepracer_sim.console.models.model_actions import answer
 from deepracer_sim.settings import StopSettings, messages
 
 GO_ON, ANEW = "Go on where it stopped", "Begin anew, with other luck"
@@ -30,7 +31,7 @@ async def ask_for_rules(state: ModelState) -> tuple[StopSettings, bool] | None:
         for field in (minutes, iterations):
             field.classes("w-full")
 
-        def answer() -> None:
+        def submit() -> None:
             values = {
                 "minutes": minutes.value,
                 "iterations": None if iterations.value is None else int(iterations.value),
@@ -46,7 +47,6 @@ async def ask_for_rules(state: ModelState) -> tuple[StopSettings, bool] | None:
 
         with ui.row().classes("w-full justify-end"):
             ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat no-caps")
-            ui.button("Train", on_click=answer).props("unelevated no-caps")
-    answered = await dialog
-    dialog.delete()
+            ui.button("Train", on_click=submit).props("unelevated no-caps")
+    answered = await answer(dialog)
     return answered if isinstance(answered, tuple) else None

@@ -52,14 +52,8 @@ async def ask_new_name(garage: Garage, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-async def ask_delete(garage: Garage, name: str, after: Callable[[], Awaitable[None]]) -> bool:
-    """Delete a model if the user agrees, and offer to undo it; return whether it is gone.
-
-    Args:
-        garage: that has it.
-        name: of the model.
-        after: called when it is back.
-    """
+async def ask_delete(garage: Garage, name: str) -> bool:
+    """Delete a model if the user agrees; return whether it is gone."""
     with ui.dialog() as dialog, ui.card().classes("dialog-card"):
         ui.label(f"Delete {name}?").classes("text-h6")
         ui.label("It goes to the trash with all its trainings, from where it can be brought back.")
@@ -75,7 +69,6 @@ async def ask_delete(garage: Garage, name: str, after: Callable[[], Awaitable[No
     except ModelError as error:
         show_fault(error)
         return False
-    _offer_undo(garage, name, after)
     return True
 
 
@@ -87,7 +80,15 @@ async def answer(dialog: ui.dialog) -> Any:
     return found
 
 
-def _offer_undo(garage: Garage, name: str, after: Callable[[], Awaitable[None]]) -> None:
+def offer_undo(garage: Garage, name: str, after: Callable[[], Awaitable[None]]) -> None:
+    """Offer for a while to bring a deleted model back.
+
+    Args:
+        garage: that it was in.
+        name: of the model.
+        after: called when it is back.
+    """
+
     async def undo() -> None:
         bar.delete()
         try:

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from deepracer_sim.console.frame import Info, frame, show_fault
 from deepracer_sim.console.garage import Garage
-from deepracer_sim.console.models.model_actions import ask_delete, ask_new_name, download_model
+from deepracer_sim.console.models.model_actions import ask_delete, ask_new_name, download_model, offer_undo
 from deepracer_sim.console.models.model_list import ModelEntry, ModelList
 from deepracer_sim.console.models.model_row import Action, ModelTableRow, model_url
 from deepracer_sim.console.models.model_upload import ask_for_model
@@ -46,10 +46,14 @@ def add(garage: Garage) -> None:
     models = ModelList(garage.store)
 
     @ui.page("/")
-    async def page() -> None:
+    async def page(deleted: str = "") -> None:
         ui.add_head_html(STYLE)
         with frame("Models", "Models") as info:
-            _ModelsPage(garage, models).lay_out(info)
+            shown = _ModelsPage(garage, models)
+            shown.lay_out(info)
+        if deleted:  # on the model's own page, which is gone with it
+            offer_undo(garage, deleted, shown.refresh)
+            ui.navigate.history.replace("/")
 
 
 class _ModelsPage:
@@ -183,7 +187,8 @@ class _ModelsPage:
         await download_model(self.garage, name)
 
     async def _delete(self, name: str) -> None:
-        if await ask_delete(self.garage, name, self.refresh):
+        if await ask_delete(self.garage, name):
+            offer_undo(self.garage, name, self.refresh)
             await self.refresh()
 
     async def _import(self) -> None:
