@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor
 
 from deepracer_inference.action_space import DiscreteActionSpace
@@ -24,7 +25,14 @@ from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation, Policy, evaluate, place_evenly
 from deepracer_sim.file_replacement import replacing
 from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, WEIGHTS, RunFolder, listed_runs
-from deepracer_sim.settings import CameraSettings, CarSettings, EvaluateSettings, Randomisation, TrainSettings
+from deepracer_sim.settings import (
+    CameraSettings,
+    CarSettings,
+    EvaluateSettings,
+    Randomisation,
+    TrainSettings,
+    describe,
+)
 from deepracer_sim.simulation import Course, make_evaluation_env
 from deepracer_sim.world import World, WorldInterrupted
 
@@ -143,7 +151,10 @@ def _settings_of_bundle(folder: Path, bundle: ModelBundle) -> TrainSettings:
     }
     in_run = folder.name.split("_")[0] == MODEL and (folder.parent / CONFIG).exists()
     settings = RunFolder.open(folder.parent).settings if in_run else TrainSettings()
-    return settings.replaced(camera=settings.camera.replaced(**size))
+    try:
+        return settings.replaced(camera=settings.camera.replaced(**size))
+    except ValidationError as error:
+        raise RunError(f"{MODEL_FILE} takes pictures that no camera gives: {describe(error)}") from error
 
 
 def evaluate_model(

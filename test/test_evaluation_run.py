@@ -89,6 +89,13 @@ def test_a_bundle_on_its_own_gets_the_usual_camera_at_its_size(run, tmp_path):
     assert camera.field_of_view != run.settings.camera.field_of_view
 
 
+def test_a_bundle_for_pictures_that_no_camera_gives_is_refused(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(network_bytes(shape=("batch", 4, 6, 1)))
+    (tmp_path / "model_metadata.json").write_text(json.dumps(metadata()))
+    with pytest.raises(RunError, match="takes pictures that no camera gives: width=6: must be >= 16"):
+        load_model(tmp_path)
+
+
 def test_the_car_of_the_training_is_evaluated(run, track, course, monkeypatch):
     asked = []
     make = evaluation_run.make_evaluation_env

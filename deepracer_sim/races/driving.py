@@ -10,7 +10,6 @@ from pathlib import Path
 import onnx
 import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from pydantic import ValidationError
 
 from deepracer_inference.model_bundle import METADATA_FILE, MODEL_FILE
 from deepracer_inference.policy import PolicyError
@@ -20,7 +19,6 @@ from deepracer_sim.evaluation_report import to_json
 from deepracer_sim.evaluation_run import Model, evaluate_model, load_model
 from deepracer_sim.races.entry import Drive, DrivenLap
 from deepracer_sim.races.rules import RaceRules
-from deepracer_sim.settings import describe
 from deepracer_sim.simulation import Course
 
 DICE = {"Bernoulli", "Multinomial"} | {
@@ -37,10 +35,7 @@ def load_entry(folder: Path) -> Model:
         DeepRacerError: it is damaged, does not fit the car, draws at random, or has loops.
     """
     _check_operators(folder / MODEL_FILE)
-    try:
-        return load_model(folder)
-    except ValidationError as error:
-        raise RaceError(f"{MODEL_FILE} takes pictures that no camera gives: {describe(error)}") from error
+    return load_model(folder)
 
 
 def _check_operators(file: Path) -> None:
