@@ -86,6 +86,15 @@ def deepracer(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """The system's browser; its tests are skipped where there is none, see browser.py."""
+    import browser
+
+    with browser.started() as one:
+        yield one
+
+
 @pytest.fixture(scope="module", autouse=True)
 def domains():
     """Give the ROS domains of a file's nodes back when its last test has ended."""

@@ -28,12 +28,6 @@ MARKS = """plots => Object.fromEntries(plots.map(plot => [plot.id, [
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.started() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def report(tmp_path_factory):
     """The report of a training with an evaluation."""
     folder = tmp_path_factory.mktemp("run")

@@ -31,12 +31,6 @@ PATIENCE = 20.0
 STOP = "Stop the car"
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.started() as one:
-        yield one
-
-
 @pytest.fixture
 def domain():
     return new_domain()

@@ -29,12 +29,6 @@ SLOW = 60_000
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.started() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("console")
 

@@ -48,12 +48,6 @@ CHART = """() => {
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.started() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Models: some that train until they are stopped, one that has trained."""
     folder = tmp_path_factory.mktemp("console")

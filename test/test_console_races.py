@@ -31,12 +31,6 @@ CARS = """view => view.cars.map(car => view.at(car, Number(view.clock.value)))
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.started() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def garage(tmp_path_factory):
     """A folder with a model that circles, and races of which nobody knows yet."""
     folder = tmp_path_factory.mktemp("garage")

@@ -47,12 +47,6 @@ class Explosive:
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.started() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def tracks(tmp_path_factory):
     """The folder of the console's tracks: a circle of 1 m, and a damaged one."""
     folder = tmp_path_factory.mktemp("console") / "tracks"

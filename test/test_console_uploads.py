@@ -34,12 +34,6 @@ TAGS = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    with browser.started() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where the console's models, downloads and uploads are."""
     return tmp_path_factory.mktemp("console")
