@@ -6,7 +6,8 @@ from pathlib import Path
 
 from deepracer_sim.checkpoint import Checkpoint
 from deepracer_sim.errors import RunError
-from deepracer_sim.run_folder import BEST, CHECKPOINTS, RunFolder
+from deepracer_sim.run_files import BEST, CHECKPOINTS
+from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.simulation import Course
 from deepracer_sim.training_run import finish
 

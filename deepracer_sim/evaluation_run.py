@@ -24,7 +24,8 @@ from deepracer_sim.embedded_world import EmbeddedWorld
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation import Evaluation, Policy, evaluate, place_evenly
 from deepracer_sim.file_replacement import replacing
-from deepracer_sim.run_folder import CHECKPOINTS, CONFIG, MODEL, WEIGHTS, RunFolder, listed_runs
+from deepracer_sim.run_files import CHECKPOINTS, CONFIG, MODEL, WEIGHTS
+from deepracer_sim.run_folder import RunFolder, listed_runs
 from deepracer_sim.settings import (
     CameraSettings,
     CarSettings,

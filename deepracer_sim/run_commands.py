@@ -67,7 +67,8 @@ def export(run: tyro.conf.Positional[Path], iteration: int | None = None, output
         output: folder to write; by default model/ in the run folder, or model_ITERATION/.
     """
     from deepracer_sim.garage.model_store import find_policy
-    from deepracer_sim.run_folder import MODEL, RunFolder
+    from deepracer_sim.run_files import MODEL
+    from deepracer_sim.run_folder import RunFolder
     from deepracer_sim.training_run import export_checkpoint
 
     run = find_policy(run)
@@ -114,7 +115,7 @@ def choose(run: tyro.conf.Positional[Path], iteration: tyro.conf.Positional[int 
         iteration: its number, or "best" to go back to the best evaluated one.
     """
     from deepracer_sim.checkpoint_choice import choose as choose_iteration
-    from deepracer_sim.run_folder import MODEL
+    from deepracer_sim.run_files import MODEL
 
     chosen = choose_iteration(run, None if iteration == "best" else iteration)
     print(f"{run / MODEL}: the model of iteration {chosen.iteration}")
@@ -143,7 +144,7 @@ def demo(seed: int = 0, run: Path | None = None) -> None:
         seed: of the training.
         run: folder to write; by default one under runs/ named by the time.
     """
-    from deepracer_sim.run_folder import GRAPH, MODEL
+    from deepracer_sim.run_files import GRAPH, MODEL
 
     path = run or RUNS / time.strftime("demo_%Y-%m-%d_%H-%M-%S")
     train_command([])(TrainSettings(seed=seed), run=path)

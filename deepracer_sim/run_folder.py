@@ -20,17 +20,24 @@ from deepracer_sim.errors import RunError
 from deepracer_sim.file_replacement import LEFTOVERS
 from deepracer_sim.hyperparameters import aws_hyperparameters
 from deepracer_sim.metrics_table import MetricsTable
+from deepracer_sim.run_files import (
+    ACTIONS,
+    BEST,
+    CHECKPOINTS,
+    CONFIG,
+    HYPERPARAMETERS,
+    LOG,
+    METRICS,
+    MODEL,
+    REWARD,
+    TRACES,
+    WEIGHTS,
+)
 from deepracer_sim.settings import TrainSettings, describe
 from deepracer_sim.simulation import load_actions
 from deepracer_sim.weights_folder import WeightsFolder, checkpoint_name, numbered_files
 from deepracer_sim.writable_folder import WritableFolder
 
-CONFIG, ACTIONS, METRICS, LOG = "config.json", "actions.json", "metrics.csv", "training.log"
-CHECKPOINTS, MODEL, TENSORBOARD, GRAPH = "checkpoints", "model", "tensorboard", "training_graph.png"
-REWARD = "reward_function.py"
-WEIGHTS, TRACES, HYPERPARAMETERS = "weights", "training-simtrace", "ip/hyperparameters.json"
-EPISODES, TRAINING_METRICS = f"{TRACES}/episodes.csv", "metrics/TrainingMetrics.json"
-BEST = "best.pt"
 KEPT_CHECKPOINTS = 3
 """Newest iterations whose checkpoints stay; the best one stays besides."""
 TRACED_EPISODES = 20

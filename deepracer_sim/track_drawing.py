@@ -14,6 +14,7 @@ from deepracer_sim.errors import TrackError
 from deepracer_sim.shared_folder import shared_folder
 from deepracer_sim.track_shape import Line
 
+RANDOM = "random:"  # in front of the seed of a track that is made up
 FARTHEST = 1000.0  # metres from the origin: there float32 still resolves 0.06 mm
 NARROWEST = 0.3  # metres between the borders: the car is 0.2 m wide with its wheels
 CLOSEST_POINTS = 0.05  # metres between control points

@@ -15,12 +15,18 @@ from deepracer_sim import track_shape
 from deepracer_sim.errors import TrackError
 from deepracer_sim.file_replacement import replacing
 from deepracer_sim.track import Track
-from deepracer_sim.track_drawing import FARTHEST, NARROWEST, builtin_names, read_drawing, worlds_folder
+from deepracer_sim.track_drawing import (
+    FARTHEST,
+    NARROWEST,
+    RANDOM,
+    builtin_names,
+    read_drawing,
+    worlds_folder,
+)
 from deepracer_sim.track_shape import Line, TrackRow
 
 DUPLICATE_DISTANCE = 1e-4  # metres; what float32 can tell apart at the largest distance allowed
 FEWEST_WAYPOINTS, MOST_WAYPOINTS = 8, 3000  # the checks compare every segment with every other one
-RANDOM = "random:"  # in front of the seed of a track that is made up
 OPEN_GAP_FACTOR = 3.0  # the closing step may be this many times as long as the longest other one
 
 

@@ -24,7 +24,8 @@ from deepracer_sim.export import export
 from deepracer_sim.held_prints import HeldPrints
 from deepracer_sim.live_view import LiveView
 from deepracer_sim.other_simulator import OtherSimulator, print_note
-from deepracer_sim.run_folder import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD, RunFolder
+from deepracer_sim.run_files import BEST, CHECKPOINTS, GRAPH, MODEL, REWARD, TENSORBOARD
+from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.settings import StopSettings, TrainSettings
 from deepracer_sim.simulation import Course, make_env, make_evaluation_env
 from deepracer_sim.trainer import Best, Row, Trainer

@@ -12,7 +12,8 @@ from deepracer_sim.evaluation import Evaluation
 from deepracer_sim.held_prints import HeldPrints
 from deepracer_sim.metrics_files import Entry, evaluated_laps, training_episode, training_metrics_text
 from deepracer_sim.racing_env import RacingEnv, Status
-from deepracer_sim.run_folder import EPISODES, LOG, TRACES, TRAINING_METRICS, RunFolder
+from deepracer_sim.run_files import EPISODES, LOG, TRACES, TRAINING_METRICS
+from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.simulation_trace import HEADER, LOG_TAG, single_track
 from deepracer_sim.step_recorder import Recording, StepRecorder
 from deepracer_sim.traced_episode import episode_trace

@@ -18,7 +18,8 @@ from deepracer_sim.analysis.evaluation_folder import EvaluationFolder, is_evalua
 from deepracer_sim.analysis.records import TRAINING, Records
 from deepracer_sim.analysis.trace_file import empty_trace, read_trace
 from deepracer_sim.errors import DeepRacerError, RunError, TrackError
-from deepracer_sim.run_folder import CONFIG, EPISODES, TRACES, TRAINING_METRICS, RunFolder, listed_runs
+from deepracer_sim.run_files import CONFIG, EPISODES, TRACES, TRAINING_METRICS
+from deepracer_sim.run_folder import RunFolder, listed_runs
 from deepracer_sim.track import Track
 from deepracer_sim.track_library import load_track
 

@@ -21,7 +21,7 @@ from deepracer_sim.analysis.replay import replay_data
 from deepracer_sim.analysis.summary import seconds, summary
 from deepracer_sim.errors import RunError
 from deepracer_sim.file_replacement import replacing
-from deepracer_sim.run_folder import LOG, REWARD
+from deepracer_sim.run_files import LOG, REWARD
 
 REPORT = "report.html"
 MOST_TRACKS = 4

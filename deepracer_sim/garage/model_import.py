@@ -27,7 +27,7 @@ from deepracer_sim.garage.model_lock import held, is_held
 from deepracer_sim.garage.model_name import RULE, suggested_name
 from deepracer_sim.garage.model_store import ModelStore
 from deepracer_sim.garage.relocation import relocate_runs
-from deepracer_sim.garage.run_summary import CONFIG, LOG, summary_of
+from deepracer_sim.garage.run_summary import summary_of
 from deepracer_sim.garage.stored_model import (
     POLICY,
     POLICY_FILE,
@@ -38,6 +38,7 @@ from deepracer_sim.garage.stored_model import (
     TrainingRecord,
     write_record,
 )
+from deepracer_sim.run_files import CONFIG, LOG
 from deepracer_sim.settings import TrainSettings
 
 if TYPE_CHECKING:

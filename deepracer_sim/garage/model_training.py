@@ -15,7 +15,7 @@ from deepracer_sim.garage.definition import ModelDefinition, shown
 from deepracer_sim.garage.model_lock import held, is_held
 from deepracer_sim.garage.model_store import ModelStore
 from deepracer_sim.garage.relocation import relocate_runs
-from deepracer_sim.garage.run_summary import CHECKPOINTS, LOG, is_half_made, run_settings
+from deepracer_sim.garage.run_summary import is_half_made, run_settings
 from deepracer_sim.garage.stored_model import (
     RUNS,
     START,
@@ -25,6 +25,7 @@ from deepracer_sim.garage.stored_model import (
     TrainingState,
     write_record,
 )
+from deepracer_sim.run_files import CHECKPOINTS, LOG
 from deepracer_sim.settings import StopSettings, TrainSettings
 
 if TYPE_CHECKING:

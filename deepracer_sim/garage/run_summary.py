@@ -11,11 +11,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from deepracer_sim.errors import ModelError
+from deepracer_sim.run_files import CHECKPOINTS, CONFIG, METRICS
 from deepracer_sim.settings import TrainSettings, describe
 
-CONFIG, METRICS, LOG = "config.json", "metrics.csv", "training.log"
-CHECKPOINTS = "checkpoints"
-"""As `run_folder.py` has them, which loads torch."""
 COLUMNS = ("iteration", "seconds", "evaluation_completion", "evaluation_clean_runs", "evaluation_lap_time")
 
 

@@ -25,7 +25,8 @@ from deepracer_sim.garage.definition import (
 )
 from deepracer_sim.garage.model_lock import is_held
 from deepracer_sim.garage.model_name import check_name
-from deepracer_sim.garage.run_summary import CHECKPOINTS, CONFIG, LOG, RunSummary, is_half_made, summary_of
+from deepracer_sim.garage.run_summary import RunSummary, is_half_made, summary_of
+from deepracer_sim.run_files import CHECKPOINTS, CONFIG, LOG
 from deepracer_sim.settings import Settings, TrainSettings, describe
 
 RECORD, TRAINING, RUNS, POLICY, START = "model.json", "training.json", "runs", "model", "start.pt"

@@ -11,7 +11,7 @@ from deepracer_sim.errors import RaceError
 from deepracer_sim.garage.aws_artefacts import is_foreign
 from deepracer_sim.garage.model_archive import export_policy, is_archive, unpack
 from deepracer_sim.garage.model_store import ModelStore
-from deepracer_sim.garage.run_summary import CONFIG
+from deepracer_sim.run_files import CONFIG
 
 BUNDLE = {MODEL_FILE: MAX_MODEL_BYTES, METADATA_FILE: MAX_METADATA_BYTES}
 """Files of a bundle, and the most bytes that each may have."""

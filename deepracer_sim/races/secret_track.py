@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from deepracer_sim.settings import Settings
+from deepracer_sim.track_drawing import RANDOM
 
 if TYPE_CHECKING:
     from deepracer_sim.track import Track
 
-RANDOM = "random:"
-"""As `track_library.py` has it, which loads torch."""
 SEEDS = 10**18
 """Far more than anybody could draw to find a track by its length."""
 

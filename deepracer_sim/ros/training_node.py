@@ -27,7 +27,8 @@ from deepracer_sim.ros.frames import LATCHED
 from deepracer_sim.ros.job import Job
 from deepracer_sim.ros.node_main import run
 from deepracer_sim.ros.simulator_settings import SimulatorSettings, connect
-from deepracer_sim.run_folder import MODEL, RunFolder
+from deepracer_sim.run_files import MODEL
+from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.settings import Settings, TrainSettings
 from deepracer_sim.trainer import Row
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from deepracer_sim.errors import DeepRacerError
 from deepracer_sim.metrics_table import MetricsTable
-from deepracer_sim.run_folder import METRICS
+from deepracer_sim.run_files import METRICS
 from deepracer_sim.settings import TrainSettings
 from deepracer_sim.sweep.sweep_folder import SweepFolder, TrialRecord
 from deepracer_sim.sweep.trial import Trial

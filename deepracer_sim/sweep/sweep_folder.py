@@ -19,8 +19,9 @@ from deepracer_sim.garage.definition import TRACKS, json_bytes, located, with_fi
 from deepracer_sim.garage.model_archive import unpack
 from deepracer_sim.garage.model_lock import held
 from deepracer_sim.garage.relocation import relocate_run, relocated
-from deepracer_sim.garage.run_summary import CHECKPOINTS, CONFIG, run_settings
+from deepracer_sim.garage.run_summary import run_settings
 from deepracer_sim.garage.store_folder import remove_dead_leftovers
+from deepracer_sim.run_files import CHECKPOINTS, CONFIG
 from deepracer_sim.settings import Settings, TrainSettings, describe
 from deepracer_sim.sweep.trial import Trial
 from deepracer_sim.writable_folder import WritableFolder

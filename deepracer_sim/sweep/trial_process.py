@@ -66,7 +66,7 @@ def _unpack(run: Path, archive: Path, files: Path) -> None:
 def _wait_for_others(run: Path) -> None:
     """Wait for a training whose worker was lost: on a machine that is cut off, it takes a moment to end."""
     from deepracer_sim.garage.model_lock import is_held
-    from deepracer_sim.garage.run_summary import LOG
+    from deepracer_sim.run_files import LOG
 
     deadline = time.monotonic() + PATIENCE
     while is_held(run / LOG) and time.monotonic() < deadline:

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from deepracer_sim.file_replacement import LEFTOVERS
+from deepracer_sim.run_files import BEST, CHECKPOINTS, TENSORBOARD, WEIGHTS
 from deepracer_sim.settings import TrainSettings
 from deepracer_sim.weights_folder import checkpoint_name, numbered_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUN, FILES = "run", "files"
 """Folders of a trial on a node that does not reach the sweep's folder."""
-BEST, CHECKPOINTS, WEIGHTS, TENSORBOARD = "best.pt", "checkpoints", "weights", "tensorboard"
-"""As `run_folder.py` has them, which loads torch."""
 LEVEL = 1  # of compression; weights hardly shrink
 TAIL = 2000
 """Characters of what a process has said that are told when it ends by itself."""

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from deepracer_sim.errors import ModelError
+from deepracer_sim.run_files import CHECKPOINTS, WEIGHTS
 from deepracer_sim.weights_folder import numbered_files
 
 RESULTS = "comparison.json"
-WEIGHTS, CHECKPOINTS = "weights", "checkpoints"
-"""As `checkpoint_comparison.py` and `run_folder.py` have them, which load torch."""
 LARGEST = 20_000_000
 """Bytes of the results."""
 

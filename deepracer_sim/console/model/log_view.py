@@ -12,7 +12,7 @@ from nicegui import ui
 from deepracer_sim.console.frame import Info
 from deepracer_sim.console.model.model_state import ModelState
 from deepracer_sim.garage.definition import shown
-from deepracer_sim.garage.run_summary import LOG
+from deepracer_sim.run_files import LOG
 
 TAIL = 512_000
 """Bytes of the log that are looked at."""

@@ -17,13 +17,12 @@ from deepracer_sim.console.jobs import Job
 from deepracer_sim.console.model.run_metrics import Row, RunMetrics
 from deepracer_sim.console.models.model_list import status_of
 from deepracer_sim.errors import DeepRacerError
-from deepracer_sim.garage.run_summary import CHECKPOINTS
 from deepracer_sim.garage.stored_model import TRAINING, Status, StoredModel, TrainingRecord
+from deepracer_sim.run_files import BEST, CHECKPOINTS
 from deepracer_sim.settings import TrainSettings
 
 FRESH = 0.7
 """Seconds for which what was read is good enough."""
-BEST = "best.pt"
 
 
 @dataclass(frozen=True)

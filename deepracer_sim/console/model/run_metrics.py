@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from deepracer_sim.errors import ModelError
-from deepracer_sim.garage.run_summary import METRICS, Judged
+from deepracer_sim.garage.run_summary import Judged
+from deepracer_sim.run_files import METRICS
 from deepracer_sim.settings import StopSettings
 
 Row = dict[str, float]

@@ -11,8 +11,8 @@ from pathlib import Path
 from deepracer_sim.console.models.reward_thumbnail import thumbnail
 from deepracer_sim.errors import ModelError
 from deepracer_sim.garage.model_store import ModelRow, ModelStore
-from deepracer_sim.garage.run_summary import CONFIG, METRICS
 from deepracer_sim.garage.stored_model import RECORD, RUNS, TRAINING, Status, StoredModel
+from deepracer_sim.run_files import CONFIG, METRICS
 
 KILLED = "its process was killed; what it had finished is kept"
 

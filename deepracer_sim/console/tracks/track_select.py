@@ -11,8 +11,7 @@ from nicegui import ui
 from deepracer_sim.console.garage import Garage
 from deepracer_sim.console.tracks.kept_tracks import kept_tracks
 from deepracer_sim.errors import TrackError
-
-RANDOM = "random:"
+from deepracer_sim.track_drawing import RANDOM
 
 
 class TrackSelect:

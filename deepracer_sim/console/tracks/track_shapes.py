@@ -118,7 +118,8 @@ def builtin_shape(name: str) -> TrackShape:
 
 def shape_of(name: str) -> TrackShape:
     """Load a track's shape; for the workshop, as it loads torch."""
-    from deepracer_sim.track_library import RANDOM, load_track
+    from deepracer_sim.track_drawing import RANDOM
+    from deepracer_sim.track_library import load_track
 
     track = load_track(name)
     title = f"Random track {name.removeprefix(RANDOM)}" if name.startswith(RANDOM) else track.name
