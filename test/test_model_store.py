@@ -11,9 +11,9 @@ from disk_limit import full_disk
 from small_disk import read_only, small_disk
 from small_models import SOURCE, contents, definition, leftovers
 
-from deepracer_sim import run_folder
+from deepracer_sim import run_files
 from deepracer_sim.errors import ModelError
-from deepracer_sim.garage import model_lock, run_summary
+from deepracer_sim.garage import model_lock
 from deepracer_sim.garage.definition import ModelDefinition
 from deepracer_sim.garage.model_lock import held
 from deepracer_sim.garage.model_store import ModelStore, find_policy
@@ -409,6 +409,6 @@ def test_many_models_are_listed_without_torch(store):
     assert lines[2].split() == ["m0", "stopped", "oval", "50", "%", "9.00", "0:00:01"]
 
 
-def test_names_are_those_of_run_folders():
-    for name in ("CONFIG", "METRICS", "LOG", "CHECKPOINTS"):
-        assert getattr(run_summary, name) == getattr(run_folder, name)
+def test_files_of_runs_keep_the_names_that_users_disks_have():
+    names = ("config.json", "metrics.csv", "training.log", "checkpoints")
+    assert names == (run_files.CONFIG, run_files.METRICS, run_files.LOG, run_files.CHECKPOINTS)
