@@ -12,6 +12,7 @@ from typing import Any
 
 from deepracer_sim.checkpoint import Checkpoint
 from deepracer_sim.checkpoint_choice import best_iteration
+from deepracer_sim.comparison_results import RESULTS, Result, result_of
 from deepracer_sim.comparison_settings import ComparisonSettings
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation_report import best_lap
@@ -19,30 +20,9 @@ from deepracer_sim.run_folder import RunFolder
 from deepracer_sim.settings import EvaluateSettings
 from deepracer_sim.simulation import Course
 
-RESULTS, PICTURE = "comparison.json", "comparison.png"
+PICTURE = "comparison.png"
 MOST_ITERATIONS = 20
 """That are compared where nobody says which; each takes about two seconds."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What an iteration did.
-
-    Attributes:
-        iteration: whose policy.
-        completion: mean share of the wanted laps, 0 to 1.
-        clean_runs: cars that drove all their laps.
-        cars: that drove.
-        lap_time: median of the clean laps, seconds, NaN if there is none.
-        best_lap_time: seconds, NaN if there is none.
-    """
-
-    iteration: int
-    completion: float
-    clean_runs: int
-    cars: int
-    lap_time: float
-    best_lap_time: float
 
 
 @dataclass(frozen=True)
@@ -165,7 +145,7 @@ class KeptResults:
             entries = json.loads(file.read_text(encoding="utf-8"))
             for entry in entries:
                 for result in entry["results"]:
-                    _result(result)
+                    result_of(result)
                     result["weights"]
                 entry["settings"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -179,7 +159,7 @@ class KeptResults:
         digest = weights_digest(checkpoint)
         for entry in self._own["results"] if self._own else ():
             if (entry["iteration"], entry["weights"]) == (checkpoint.iteration, digest):
-                return _result(entry)
+                return result_of(entry)
         return None
 
     def add(self, checkpoint: Checkpoint, result: Result) -> None:
@@ -196,12 +176,6 @@ class KeptResults:
         entry = {**plain, "weights": weights_digest(checkpoint)}
         self._own["results"] = sorted([*others, entry], key=lambda item: int(item["iteration"]))
         self._run.write(RESULTS, (json.dumps(self._all, indent=1) + "\n").encode())
-
-
-def _result(entry: dict[str, Any]) -> Result:
-    plain: dict[str, Any] = {name: value for name, value in entry.items() if name != "weights"}
-    times = {name: math.nan for name in ("lap_time", "best_lap_time") if plain[name] is None}
-    return Result(**{**plain, **times})
 
 
 def weights_digest(checkpoint: Checkpoint) -> str:

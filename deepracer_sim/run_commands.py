@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import tyro
 
 from deepracer_sim.command_options import Command
+from deepracer_sim.comparison_results import Result
 from deepracer_sim.comparison_settings import ComparisonSettings
 from deepracer_sim.errors import RewardError
 from deepracer_sim.settings import EvaluateSettings, TrainSettings
@@ -98,7 +99,7 @@ def compare(
 
     run = find_policy(run)
 
-    def show(result: checkpoint_comparison.Result) -> None:
+    def show(result: Result) -> None:
         done = checkpoint_comparison.percent(result.completion)
         print(f"deepracer: iteration {result.iteration}: completion {done}", file=sys.stderr)
 

@@ -10,7 +10,8 @@ from small_runs import to_the_end
 
 from deepracer_sim import evaluation_run
 from deepracer_sim.checkpoint_choice import choose
-from deepracer_sim.checkpoint_comparison import Comparison, Result, compare, format_comparison
+from deepracer_sim.checkpoint_comparison import Comparison, compare, format_comparison
+from deepracer_sim.comparison_results import Result
 from deepracer_sim.comparison_settings import ComparisonSettings
 from deepracer_sim.errors import RunError
 from deepracer_sim.evaluation_run import evaluate_model, load_model

@@ -101,10 +101,7 @@ class EvaluationForm:
                 seed=self._seed.value or 0,
             )
             state = await self._states.of(self._name, is_fresh=True)
-            policy = state.model.policy_path()
-            words = evaluate_words(state, settings)
-            if self._iteration.value is not None and policy != state.model.path / POLICY:
-                words += ["--iteration", f"{int(self._iteration.value)}"]
+            words = evaluate_words(state, settings, self._iteration.value)
             await to_thread(self._garage.jobs.start, KIND, self._name, words)
         except ValidationError as error:
             faults = messages(error)
@@ -120,16 +117,23 @@ class EvaluationForm:
             job.stop()
 
 
-def evaluate_words(state: ModelState, settings: EvaluateSettings) -> list[str]:
-    """Return the words of the `deepracer` command that evaluates what drives a model.
+def evaluate_words(state: ModelState, settings: EvaluateSettings, iteration: float | None) -> list[str]:
+    """Return the words of the `deepracer` command that evaluates a model.
+
+    Args:
+        state: of the model.
+        settings: of the evaluation.
+        iteration: None for what drives; an imported policy has none.
 
     Raises:
         ModelError: nothing does.
     """
     policy = state.model.policy_path()
+    has_iterations = policy != state.model.path / POLICY
     return [
         "evaluate", str(policy), "--track", settings.track, "--laps", f"{settings.laps}",
         "--randomised" if settings.randomised else "--no-randomised",
         "--reversed" if settings.reversed else "--no-reversed",
         "--seed", f"{settings.seed}", "--output", str(new_evaluation(state.model, policy)),
+        *(["--iteration", f"{int(iteration)}"] if has_iterations and iteration is not None else []),
     ]  # fmt: skip

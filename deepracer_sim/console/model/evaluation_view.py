@@ -15,9 +15,10 @@ from deepracer_sim.console.model.evaluation_form import EvaluationForm
 from deepracer_sim.console.model.model_state import ModelState, ModelStates
 from deepracer_sim.console.model.past_evaluations import PICTURE, VIDEO, PastEvaluation, past_evaluations
 from deepracer_sim.console.model.plain_table import plain_table
-from deepracer_sim.console.model.training_view import NONE, percent
+from deepracer_sim.console.model.training_view import NONE
 from deepracer_sim.errors import ModelError
 from deepracer_sim.garage.definition import shown
+from deepracer_sim.garage.model_table import percent
 
 MOST_LISTED = 50
 

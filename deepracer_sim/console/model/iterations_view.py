@@ -11,11 +11,11 @@ from typing import Any
 
 from nicegui import ui
 
+from deepracer_sim.comparison_results import Result
 from deepracer_sim.console.frame import Info, show_fault
 from deepracer_sim.console.garage import Garage
 from deepracer_sim.console.model.comparison_form import ComparisonForm
 from deepracer_sim.console.model.kept_comparison import (
-    Compared,
     KeptComparison,
     kept_comparisons,
     kept_iterations,
@@ -24,9 +24,10 @@ from deepracer_sim.console.model.learning_chart import EVALUATION, GRID, INK, RE
 from deepracer_sim.console.model.model_state import ModelState, ModelStates
 from deepracer_sim.console.model.plain_table import Cell, plain_table
 from deepracer_sim.console.model.run_metrics import judged
-from deepracer_sim.console.model.training_view import NONE, percent
+from deepracer_sim.console.model.training_view import NONE
 from deepracer_sim.errors import DeepRacerError
 from deepracer_sim.garage.model_store import ModelStore
+from deepracer_sim.garage.model_table import percent
 from deepracer_sim.garage.run_summary import RunSummary
 from deepracer_sim.garage.stored_model import Status
 
@@ -136,7 +137,7 @@ class IterationsView:
             header = ("Iteration", "Completion", "Clean cars", "Median lap", "Best lap", "")
             plain_table(header, rows, range(5))
 
-    def _row(self, one: Compared, driving: int | None, best: int | None) -> list[Cell]:
+    def _row(self, one: Result, driving: int | None, best: int | None) -> list[Cell]:
         def marks() -> None:
             with ui.row().classes("items-center no-wrap gap-1"):
                 if one.iteration == driving:
@@ -191,7 +192,7 @@ def _read(state: ModelState) -> tuple[list[KeptComparison], list[int]]:
     return (kept_comparisons(path), kept_iterations(path)) if path else ([], [])
 
 
-def _curves(results: tuple[Compared, ...], driving: int | None) -> list[list[list[float]]]:
+def _curves(results: tuple[Result, ...], driving: int | None) -> list[list[list[float]]]:
     completion = [[one.iteration, math.floor(1000 * one.completion + 1e-6) / 10] for one in results]
     laps = [[one.iteration, round(one.lap_time, 3)] for one in results if not math.isnan(one.lap_time)]
     return [completion, laps, [point for point in completion if point[0] == driving]]

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepracer_sim.comparison_results import RESULTS, Result, result_of
 from deepracer_sim.errors import ModelError
 from deepracer_sim.run_files import CHECKPOINTS, WEIGHTS
 from deepracer_sim.weights_folder import numbered_files
 
-RESULTS = "comparison.json"
 LARGEST = 20_000_000
 """Bytes of the results."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What an iteration did.
-
-    Attributes:
-        iteration: whose policy.
-        completion: mean share of the laps, 0 to 1.
-        clean_runs: cars that drove all their laps.
-        cars: that drove.
-        lap_time: median of the clean laps, seconds; NaN without one.
-        best_lap_time: seconds; NaN without one.
-    """
-
-    iteration: int
-    completion: float
-    clean_runs: int
-    cars: int
-    lap_time: float
-    best_lap_time: float
 
 
 @dataclass(frozen=True)
@@ -48,7 +26,7 @@ class KeptComparison:
     """
 
     settings: dict[str, Any]
-    results: tuple[Compared, ...]
+    results: tuple[Result, ...]
 
     @property
     def title(self) -> str:
@@ -71,21 +49,13 @@ def kept_comparisons(run: Path) -> list[KeptComparison]:
             raise ModelError(f"{file}: larger than {LARGEST} bytes")
         entries = json.loads(file.read_text(encoding="utf-8"))
         return [
-            KeptComparison(dict(entry["settings"]), tuple(_compared(one) for one in entry["results"]))
+            KeptComparison(dict(entry["settings"]), tuple(result_of(one) for one in entry["results"]))
             for entry in entries
         ]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{file} is damaged: {error}") from error
-
-
-def _compared(entry: dict[str, Any]) -> Compared:
-    times = [
-        math.nan if entry[name] is None else float(entry[name]) for name in ("lap_time", "best_lap_time")
-    ]
-    counts = int(entry["clean_runs"]), int(entry["cars"])
-    return Compared(int(entry["iteration"]), float(entry["completion"]), *counts, *times)
 
 
 def kept_iterations(run: Path) -> list[int]:

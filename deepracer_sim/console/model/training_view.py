@@ -15,6 +15,7 @@ from deepracer_sim.console.model.model_state import ModelState
 from deepracer_sim.console.model.run_metrics import Row, judged, seconds_left, speed
 from deepracer_sim.console.tracks.track_shapes import TrackShape, svg
 from deepracer_sim.errors import TrackError
+from deepracer_sim.garage.model_table import percent
 from deepracer_sim.garage.stored_model import Status
 
 NONE = "\N{EN DASH}"
@@ -202,8 +203,3 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def percent(share: float) -> str:
-    """Round down: 99.9 % must not read as all."""
-    return f"{math.floor(100 * share + 1e-9)} %"
