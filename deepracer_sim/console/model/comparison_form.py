@@ -12,6 +12,7 @@ from deepracer_sim.comparison_settings import ComparisonSettings
 from deepracer_sim.console.frame import Info
 from deepracer_sim.console.garage import Garage
 from deepracer_sim.console.model.evaluation_form import CLEAN, RANDOMISED
+from deepracer_sim.console.model.job_bar import JobBar
 from deepracer_sim.console.model.model_state import ModelState, ModelStates
 from deepracer_sim.console.tracks.track_select import TrackSelect
 from deepracer_sim.errors import DeepRacerError
@@ -47,17 +48,10 @@ class ComparisonForm:
             self._manner = ui.select([CLEAN, RANDOMISED], value=CLEAN, label="Car and pictures")
             for field in (self._laps, self._manner):
                 field.props("outlined dense options-dense").classes("w-full")
-        form.on("submit.prevent", self._begin)
-        with form:
-            ui.element("button").props("type=submit hidden aria-hidden=true tabindex=-1")
-        self._fault = ui.label().classes("bad model-words").props("role=alert")
-        with ui.row().classes("items-center mt-3 gap-3"):
-            self._button = ui.button("Compare", icon="insights", on_click=self._begin).props(
-                "unelevated no-caps"
-            )
-            self._stop = ui.button("Stop", on_click=self._end).props("outline no-caps")
-            self._spinner = ui.spinner(size="1.4em")
-            self._words = ui.label().classes("soft model-words")
+        self._bar = JobBar(garage.jobs, KIND, self._name, self._begin, form)
+        self._bar.button.set_text("Compare")
+        self._bar.button.set_icon("insights")
+        self._bar.complain("")
 
     async def fill(self) -> None:
         """Offer all tracks."""
@@ -65,18 +59,10 @@ class ComparisonForm:
 
     def show(self, state: ModelState) -> None:
         """Show whether a comparison is at work, and what went wrong in the last one."""
-        job = state.jobs.get(KIND)
-        is_running = job is not None and job.is_running
-        for element in (self._stop, self._spinner):
-            element.set_visibility(is_running)
-        self._button.set_enabled(bool(state.rows) and not is_running)
-        self._words.text = _last_line(job.output) if job and is_running else ""
-        if job is not None and not is_running:
-            self._fault.text = job.fault
-        self._fault.set_visibility(bool(self._fault.text))
+        self._bar.show(state.jobs.get(KIND), bool(state.rows), "", lambda job: _last_line(job.output))
 
     async def _begin(self) -> None:
-        self._fault.text, self._laps.error = "", None
+        self._laps.error, fault = None, ""
         try:
             manner = self._manner.value == RANDOMISED
             settings = ComparisonSettings(track=self._track.value, laps=self._laps.value, randomised=manner)
@@ -86,15 +72,10 @@ class ComparisonForm:
                 await to_thread(self._garage.jobs.start, KIND, self._name, words)
         except ValidationError as error:
             faults = messages(error)
-            self._laps.error, self._fault.text = faults.get("laps"), faults.get("track", "")
+            self._laps.error, fault = faults.get("laps"), faults.get("track", "")
         except DeepRacerError as error:
-            self._fault.text = str(error)
-        self._fault.set_visibility(bool(self._fault.text))
-
-    async def _end(self) -> None:
-        job = await to_thread(self._garage.jobs.running, KIND, self._name)
-        if job:
-            job.stop()
+            fault = str(error)
+        self._bar.complain(fault)
 
 
 def compare_words(run: Path, settings: ComparisonSettings) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from deepracer_sim.console.frame import Info
 from deepracer_sim.console.garage import Garage
+from deepracer_sim.console.model.job_bar import JobBar
 from deepracer_sim.console.model.model_state import ModelState, ModelStates
 from deepracer_sim.console.model.past_evaluations import new_evaluation
 from deepracer_sim.console.tracks.track_select import TrackSelect
@@ -58,17 +59,10 @@ class EvaluationForm:
             self._iteration.props("clearable stack-label")
             for field in (self._laps, self._manner, self._seed, self._way, self._iteration):
                 field.props("outlined dense options-dense").classes("w-full")
-        form.on("submit.prevent", self._begin)
-        self._fault = ui.label().classes("bad model-words").props("role=alert")
-        with ui.row().classes("items-center mt-3 gap-3"):
-            self._button = ui.button("Evaluate", icon="flag", on_click=self._begin).props(
-                "unelevated no-caps"
-            )
-            self._stop = ui.button("Stop", on_click=self._end).props("outline no-caps")
-            self._spinner = ui.spinner(size="1.4em")
-            self._words = ui.label().classes("soft")
-        with form:
-            ui.element("button").props("type=submit hidden aria-hidden=true tabindex=-1")
+        self._bar = JobBar(garage.jobs, KIND, self._name, self._begin, form)
+        self._bar.button.set_text("Evaluate")
+        self._bar.button.set_icon("flag")
+        self._bar.complain("")
 
     async def fill(self) -> None:
         """Offer all tracks."""
@@ -76,20 +70,13 @@ class EvaluationForm:
 
     def show(self, state: ModelState) -> None:
         """Show whether an evaluation is at work, and what went wrong in the last one."""
-        job, is_able = state.jobs.get(KIND), bool(state.rows) or state.model.has_policy
-        is_running = job is not None and job.is_running
-        for element in (self._stop, self._spinner):
-            element.set_visibility(is_running)
-        self._button.set_enabled(is_able and not is_running)
+        is_able = bool(state.rows) or state.model.has_policy
         self._iteration.set_visibility(not state.model.has_policy)
         idle = "" if is_able else "Nothing drives yet: train it first."
-        self._words.text = "It drives ..." if is_running else idle
-        if job is not None and not is_running:
-            self._fault.text = job.fault
-        self._fault.set_visibility(bool(self._fault.text))
+        self._bar.show(state.jobs.get(KIND), is_able, idle, lambda job: "It drives ...")
 
     async def _begin(self) -> None:
-        self._fault.text = ""
+        fault = ""
         for field in (self._laps, self._seed, self._iteration):
             field.error = None
         try:
@@ -106,15 +93,10 @@ class EvaluationForm:
         except ValidationError as error:
             faults = messages(error)
             self._laps.error, self._seed.error = faults.get("laps"), faults.get("seed")
-            self._fault.text = faults.get("track", "")
+            fault = faults.get("track", "")
         except DeepRacerError as error:
-            self._fault.text = str(error)
-        self._fault.set_visibility(bool(self._fault.text))
-
-    async def _end(self) -> None:
-        job = await to_thread(self._garage.jobs.running, KIND, self._name)
-        if job:
-            job.stop()
+            fault = str(error)
+        self._bar.complain(fault)
 
 
 def evaluate_words(state: ModelState, settings: EvaluateSettings, iteration: float | None) -> list[str]:
